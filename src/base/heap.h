@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A binary heap of things that are due, the earliest on top; things due at the same time come out
+ * in the order in which they went in. Intrusive: the node is a member of the thing.
+ */
+#ifndef HEAP_H
+#define HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct heap_node {
+    int64_t due;    /* the key; set by heap_insert */
+    uint64_t order; /* when it went in: breaks ties */
+    size_t index;   /* its place, or HEAP_NOWHERE */
+    void *owner;    /* the thing that this node is a member of */
+};
+
+struct heap {
+    struct heap_node **nodes;
+    size_t count;
+    size_t capacity;
+    uint64_t inserted; /* how many ever went in */
+};
+
+#define HEAP_NOWHERE SIZE_MAX
+
+void heap_init(struct heap *heap);
+
+/* Frees the heap's own memory; the nodes are their owners'. */
+void heap_fini(struct heap *heap);
+
+/* Makes a node of OWNER that is in no heap. */
+void heap_node_init(struct heap_node *node, void *owner);
+
+bool heap_node_is_in(const struct heap_node *node);
+
+/* Puts NODE in, or moves it, so that it comes out at DUE. Returns 0, or -1 with ENOMEM; moving a
+ * node that is in never fails. */
+int heap_insert(struct heap *heap, struct heap_node *node, int64_t due);
+
+/* Takes NODE out; does nothing where it is not in. */
+void heap_remove(struct heap *heap, struct heap_node *node);
+
+/* Returns the earliest node, or NULL. */
+struct heap_node *heap_top(const struct heap *heap);
+
+#endif
