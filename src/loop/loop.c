@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "loop/loop.h"
+
+enum { LOOP_BATCH = 256 };
+
+struct loop {
+    struct poller *poller;
+    struct heap timers;
+    struct list changed; /* watches whose want is not what the poller was told */
+    struct list closing; /* watches to be closed at the end of the turn */
+    struct poller_event batch[LOOP_BATCH];
+    int batch_count; /* events in the batch that is being dispatched */
+    int64_t now;
+    loop_fn *paint;
+    void *painter;
+    bool is_dirty;
+    bool is_stopped;
+};
+
+struct loop *loop_new(struct poller *poller)
+{
+    struct loop *loop = calloc(1, sizeof *loop);
+
+    if (!loop)
+        return NULL;
+    loop->poller = poller;
+    heap_init(&loop->timers);
+    list_init(&loop->changed, NULL);
+    list_init(&loop->closing, NULL);
+    loop->now = clock_now();
+    return loop;
+}
+
+void loop_free(struct loop *loop)
+{
+    if (!loop)
+        return;
+    poller_close(loop->poller);
+    heap_fini(&loop->timers);
+    free(loop);
+}
+
+struct poller *loop_poller(const struct loop *loop)
+{
+    return loop->poller;
+}
+
+int64_t loop_now(const struct loop *loop)
+{
+    return loop->now;
+}
+
+void loop_stop(struct loop *loop)
+{
+    loop->is_stopped = true;
+}
+
+void loop_on_paint(struct loop *loop, loop_fn *paint, void *owner)
+{
+    loop->paint = paint;
+    loop->painter = owner;
+}
+
+void loop_mark_dirty(struct loop *loop)
+{
+    loop->is_dirty = true;
+}
+
+/* Tells the poller the difference between was and want. What is wanted for nothing is taken out:
+ * the kernel reports a hang-up of whatever is in, and the loop would spin. */
+static int watch_tell(struct watch *watch)
+{
+    struct poller *poller = watch->loop->poller;
+    int result = 0;
+
+    if (watch->want == watch->was)
+        return 0;
+    if (watch->was == 0)
+        result = poller_add(poller, watch->fd, watch->want, watch);
+    else if (watch->want == 0)
+        result = poller_remove(poller, watch->fd);
+    else
+        result = poller_modify(poller, watch->fd, watch->want, watch);
+    if (result == 0)
+        watch->was = watch->want;
+    return result;
+}
+
+void watch_init(struct watch *watch, watch_fn *on_ready, void *owner)
+{
+    *watch = (struct watch){.fd = -1, .on_ready = on_ready, .owner = owner};
+    list_init(&watch->link, watch);
+}
+
+int watch_start(struct watch *watch, struct loop *loop, int fd, unsigned want)
+{
+    assert(!watch->loop);
+    watch->loop = loop;
+    watch->fd = fd;
+    watch->want = want;
+    watch->was = 0;
+    watch->error = 0;
+    watch->is_closing = false;
+    if (watch_tell(watch) == 0)
+        return 0;
+    watch->loop = NULL;
+    return -1;
+}
+
+bool watch_is_started(const struct watch *watch)
+{
+    return watch->loop && !watch->is_closing;
+}
+
+void watch_want(struct watch *watch, unsigned want)
+{
+    if (!watch_is_started(watch))
+        return;
+    watch->want = want;
+    list_remove(&watch->link);
+    if (watch->want != watch->was)
+        list_append(&watch->loop->changed, &watch->link);
+}
+
+/* Takes the watch out of the poller, and out of the batch: its event may be still to come. */
+static void watch_leave(struct watch *watch)
+{
+    struct loop *loop = watch->loop;
+
+    list_remove(&watch->link);
+    if (watch->was != 0)
+        poller_remove(loop->poller, watch->fd);
+    watch->was = 0;
+    for (int i = 0; i < loop->batch_count; i++)
+        if (loop->batch[i].data == watch)
+            loop->batch[i].data = NULL;
+}
+
+void watch_stop(struct watch *watch)
+{
+    if (!watch_is_started(watch))
+        return;
+    watch_leave(watch);
+    watch->loop = NULL;
+}
+
+void watch_close(struct watch *watch, loop_fn *on_closed)
+{
+    assert(watch_is_started(watch));
+    watch_leave(watch);
+    watch->is_closing = true;
+    watch->on_closed = on_closed;
+    list_append(&watch->loop->closing, &watch->link);
+}
+
+void timer_init(struct timer *timer, struct loop *loop, loop_fn *on_due, void *owner)
+{
+    *timer = (struct timer){.loop = loop, .on_due = on_due, .owner = owner};
+    heap_node_init(&timer->node, timer);
+}
+
+int timer_set(struct timer *timer, int64_t due)
+{
+    return heap_insert(&timer->loop->timers, &timer->node, due);
+}
+
+void timer_stop(struct timer *timer)
+{
+    if (timer_is_set(timer))
+        heap_remove(&timer->loop->timers, &timer->node);
+}
+
+bool timer_is_set(const struct timer *timer)
+{
+    return heap_node_is_in(&timer->node);
+}
+
+int64_t timer_due(const struct timer *timer)
+{
+    return timer->node.due;
+}
+
+/* Step 2. Only what was due and set before the step runs in it: a timer that sets itself again for
+ * now is run in the next turn, so it cannot keep the descriptors from being served. */
+static void loop_run_timers(struct loop *loop)
+{
+    uint64_t set_before = loop->timers.inserted;
+    struct heap_node *top;
+
+    while ((top = heap_top(&loop->timers)) && top->due <= loop->now && top->order < set_before) {
+        struct timer *timer = top->owner;
+
+        heap_remove(&loop->timers, top);
+        timer->on_due(timer->owner);
+    }
+}
+
+/* Step 3. */
+static void loop_paint(struct loop *loop)
+{
+    if (!loop->is_dirty)
+        return;
+    loop->is_dirty = false;
+    if (loop->paint)
+        loop->paint(loop->painter);
+}
+
+/* Step 4. One that fails is told so, and is out until it asks anew. */
+static void loop_tell(struct loop *loop)
+{
+    struct watch *watch;
+
+    while ((watch = list_take_first(&loop->changed)))
+        if (watch_tell(watch) < 0) {
+            watch->error = errno;
+            if (watch->was != 0)
+                poller_remove(loop->poller, watch->fd);
+            watch->was = watch->want = 0;
+            watch->on_ready(watch->owner, POLLER_INVALID);
+        }
+}
+
+/* How long step 5 may wait. What came up since the timers ran -- something to paint or to close, a
+ * stop -- is done first: the wait then only looks. */
+static int64_t loop_timeout(const struct loop *loop)
+{
+    const struct heap_node *top = heap_top(&loop->timers);
+
+    if (loop->is_dirty || loop->is_stopped || !list_is_empty(&loop->closing))
+        return 0;
+    if (!top)
+        return -1;
+    return top->due > loop->now ? top->due - loop->now : 0;
+}
+
+/* Step 6. */
+static void loop_dispatch(struct loop *loop)
+{
+    for (int i = 0; i < loop->batch_count; i++) {
+        struct watch *watch = loop->batch[i].data;
+        unsigned ready = loop->batch[i].ready;
+
+        if (!watch)
+            continue;
+        if (ready & POLLER_INVALID) {
+            poller_remove(loop->poller, watch->fd);
+            watch->was = watch->want = 0;
+            watch->error = EBADF;
+        }
+        watch->on_ready(watch->owner, ready);
+    }
+    loop->batch_count = 0;
+}
+
+/* Step 7. */
+static void loop_reap(struct loop *loop)
+{
+    struct watch *watch;
+
+    while ((watch = list_take_first(&loop->closing))) {
+        close(watch->fd);
+        watch->loop = NULL;
+        watch->fd = -1;
+        if (watch->on_closed)
+            watch->on_closed(watch->owner);
+    }
+}
+
+int loop_turn(struct loop *loop)
+{
+    int n;
+
+    loop->now = clock_now();
+    loop_run_timers(loop);
+    loop_paint(loop);
+    loop_tell(loop);
+    n = poller_wait(loop->poller, loop->batch, LOOP_BATCH, loop_timeout(loop));
+    if (n < 0)
+        return -1;
+    loop->now = clock_now();
+    loop->batch_count = n;
+    loop_dispatch(loop);
+    loop_reap(loop);
+    return 0;
+}
+
+int loop_run(struct loop *loop)
+{
+    int result = 0;
+
+    loop->is_stopped = false;
+    while (result == 0 && !loop->is_stopped)
+        result = loop_turn(loop);
+    return result;
+}

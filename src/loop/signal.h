@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Signals as events of the loop.
+ *
+ * A handler that the kernel runs at any moment may do next to nothing (signal-safety(7)); ours
+ * marks the signal and writes one byte to a pipe that the loop watches. What has to be done is then
+ * done in step 6 of a turn, like everything else. One loop in a process can do this.
+ */
+#ifndef LOOP_SIGNAL_H
+#define LOOP_SIGNAL_H
+
+#include <signal.h>
+
+#include "loop/loop.h"
+
+/* SIGNO came once or more often since the last call. */
+typedef void signal_fn(void *owner, int signo);
+
+/* Calls ON_SIGNAL for each SIGNO from now on, in place of what the signal did before; one function
+ * a signal. Returns 0, or -1 with errno as pipe2(2), sigaction(2) or poller_add. */
+int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner);
+
+/* Gives every signal back what it did before, and closes the pipe. Call it before loop_free. */
+void loop_signals_fini(struct loop *loop);
+
+/* Ends the process by SIGNO itself, as if it had not been caught: so the parent sees the truth in
+ * wait(2). Returns only where SIGNO does not end processes. */
+void signal_die(int signo);
+
+#endif
