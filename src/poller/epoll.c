@@ -341,7 +341,8 @@ static int ep_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poll
     return n;
 }
 
-/* Stores those that are always ready. Edge and one-shot report them once, until poller_modify. */
+/* Stores those that are always ready. Edge and one-shot report them once, until poller_modify; one
+ * that was closed is not a file any more, and would be ready for ever. */
 static int ep_always_collect(struct poller *poller, struct poller_event *events, int max)
 {
     struct ep_state *state = poller->state;
@@ -352,7 +353,9 @@ static int ep_always_collect(struct poller *poller, struct poller_event *events,
         int fd = state->always[index];
         unsigned want = poller->entries[fd].want;
 
-        events[i] = (struct poller_event){.fd = fd, .ready = want & (POLLER_IN | POLLER_OUT)};
+        events[i] = (struct poller_event){.fd = fd, .ready = POLLER_INVALID};
+        if (backend_is_open(fd))
+            events[i].ready = want & (POLLER_IN | POLLER_OUT);
         if (want & (POLLER_EDGE | POLLER_ONESHOT))
             ep_always_delete(poller, fd, EP_SILENT);
         else

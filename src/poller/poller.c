@@ -60,10 +60,11 @@ static struct poller *poller_open_best(void)
 
 struct poller *poller_open(const char *name)
 {
-    if (!name || strcmp(name, "auto") == 0)
+    if (!name || strcmp(name, "auto") == 0) {
         name = getenv("POLLSPIN_BACKEND");
-    if (!name || *name == '\0' || strcmp(name, "auto") == 0)
-        return poller_open_best();
+        if (!name || *name == '\0' || strcmp(name, "auto") == 0)
+            return poller_open_best();
+    }
     for (size_t i = 0; i < POLLER_BACKENDS; i++)
         if (strcmp(poller_backends[i]->name, name) == 0)
             return poller_open_backend(poller_backends[i]);
@@ -90,7 +91,7 @@ int poller_supports(const struct poller *poller, unsigned flags)
     return (flags & ~poller->backend->supports) == 0;
 }
 
-/* Makes entries[FD] exist. */
+/* Makes entries[FD] exist. A number that is no descriptor must not make the table huge. */
 static int poller_reach(struct poller *poller, int fd)
 {
     int size = poller->size ? poller->size : 64;
@@ -98,6 +99,8 @@ static int poller_reach(struct poller *poller, int fd)
 
     if (fd < poller->size)
         return 0;
+    if (fd >= size && !backend_is_open(fd))
+        return -1; /* EBADF */
     while (size <= fd)
         size = size <= INT_MAX / 2 ? 2 * size : INT_MAX;
     entries = realloc(poller->entries, (size_t)size * sizeof *entries);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Descriptors that were closed, kept open by a copy, or are something else by now. After each of
+ * these a wait must sleep: a spin shows in the number of kernel calls.
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "contract/contract.h"
+
+/* A wait of this long makes few calls, or it is a spin; enough for a timeout that the kernel ends
+ * early and for one list of epoll's made anew. */
+enum { QUIET_MS = 20, QUIET_CALLS = 12 };
+
+/* Nothing is reported, and nothing spins: but busy, which does so by trade. */
+static void assert_sleeps(struct subject *subject)
+{
+    int before = subject->calls;
+
+    subject_quiet(subject, QUIET_MS * CLOCK_MILLISECOND);
+    if (!subject_is(subject, "busy"))
+        assert_in_range(subject->calls - before, 1, QUIET_CALLS);
+}
+
+/* epoll's kernel forgets what is closed, and does not tell. */
+static bool tells_invalid(const struct subject *subject)
+{
+    return !subject_is(subject, "epoll");
+}
+
+static void closed_behind_its_back(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pipe(subject, ends);
+    subject_add(subject, ends[0], POLLER_IN);
+    subject_close(subject, ends[0]);
+    if (tells_invalid(subject))
+        assert_int_equal(subject_ready(subject, ends[0]), POLLER_INVALID);
+    assert_sleeps(subject);
+    assert_int_equal(poller_remove(subject->poller, ends[0]), 0);
+    assert_sleeps(subject);
+}
+
+static void closed_beside_a_ready_one(struct subject *subject)
+{
+    int gone[2], ready[2];
+
+    subject_pipe(subject, gone);
+    subject_pipe(subject, ready);
+    subject_add(subject, gone[0], POLLER_IN);
+    subject_add(subject, ready[0], POLLER_IN);
+    subject_close(subject, gone[0]);
+    subject_write(ready[1], "x");
+    for (int i = 0, served = 0; served < 2; i++) {
+        struct poller_event event;
+
+        assert_true(i < 4);
+        assert_int_equal(poller_wait(subject->poller, &event, 1, 0), 1);
+        if (event.fd == ready[0])
+            served++;
+        else
+            assert_int_equal(event.ready, POLLER_INVALID);
+    }
+    subject_read(ready[0], "x");
+}
+
+static void a_closed_file(struct subject *subject)
+{
+    int file = subject_file(subject, 1);
+
+    subject_add(subject, file, POLLER_IN);
+    assert_int_equal(subject_ready(subject, file), POLLER_IN);
+    subject_close(subject, file);
+    assert_int_equal(subject_ready(subject, file), POLLER_INVALID);
+    assert_sleeps(subject);
+    assert_int_equal(poller_remove(subject->poller, file), 0);
+}
+
+static void modified_after_invalid(struct subject *subject)
+{
+    int ends[2];
+    int number;
+
+    subject_pipe(subject, ends);
+    number = subject_keep(subject, dup(ends[0]));
+    subject_add(subject, number, POLLER_IN);
+    subject_close(subject, number);
+    if (tells_invalid(subject))
+        assert_int_equal(subject_ready(subject, number), POLLER_INVALID);
+    assert_int_equal(poller_modify(subject->poller, number, POLLER_IN, NULL), -1);
+    subject_keep(subject, dup2(ends[0], number));
+    assert_int_equal(poller_modify(subject->poller, number, POLLER_IN, subject_data(number)), 0);
+    subject_quiet(subject, 0);
+    subject_write(ends[1], "x");
+    assert_int_equal(subject_ready(subject, number), POLLER_IN);
+}
+
+/* The copy keeps the pipe open, so epoll keeps watching it, under a number that epoll_ctl can no
+ * longer reach. The others must come through that with what they are. */
+static void removed_after_dup_and_close(struct subject *subject)
+{
+    int stale[2], level[2], fired[2];
+
+    subject_pipe(subject, stale);
+    subject_pipe(subject, level);
+    subject_pipe(subject, fired);
+    subject_add(subject, fired[0], POLLER_IN | POLLER_ONESHOT);
+    subject_write(fired[1], "x");
+    assert_int_equal(subject_ready(subject, fired[0]), POLLER_IN);
+    subject_add(subject, stale[0], POLLER_IN);
+    subject_keep(subject, dup(stale[0]));
+    subject_close(subject, stale[0]);
+    assert_int_equal(poller_remove(subject->poller, stale[0]), 0);
+    subject_write(stale[1], "x");
+    assert_sleeps(subject);
+    assert_sleeps(subject);
+    subject_add(subject, level[0], POLLER_IN);
+    subject_write(level[1], "x");
+    assert_int_equal(subject_ready(subject, level[0]), POLLER_IN);
+    subject_read(level[0], "x");
+    assert_int_equal(poller_modify(subject->poller, fired[0], POLLER_IN, subject_data(fired[0])),
+                     0);
+    assert_int_equal(subject_ready(subject, fired[0]), POLLER_IN);
+}
+
+/* As above, and the number is another pipe by the time the old one speaks. */
+static void reused_after_dup_and_close(struct subject *subject)
+{
+    int old[2], young[2];
+    int number;
+
+    subject_pipe(subject, old);
+    subject_pipe(subject, young);
+    number = subject_keep(subject, dup(old[0]));
+    subject_add(subject, number, POLLER_IN);
+    subject_close(subject, number);
+    assert_int_equal(poller_remove(subject->poller, number), 0);
+    subject_keep(subject, dup2(young[0], number));
+    subject_add(subject, number, POLLER_IN);
+    subject_write(old[1], "x");
+    subject_quiet(subject, 0);
+    subject_quiet(subject, 0);
+    subject_write(young[1], "y");
+    assert_int_equal(subject_ready(subject, number), POLLER_IN);
+    subject_read(number, "y");
+}
+
+static void a_number_used_again(struct subject *subject)
+{
+    int old[2], young[2];
+
+    subject_pipe(subject, old);
+    subject_write(old[1], "x");
+    subject_add(subject, old[0], POLLER_IN | POLLER_ONESHOT);
+    assert_int_equal(subject_ready(subject, old[0]), POLLER_IN);
+    assert_int_equal(poller_remove(subject->poller, old[0]), 0);
+    subject_pipe(subject, young);
+    subject_close(subject, old[0]);
+    subject_keep(subject, dup2(young[0], old[0]));
+    subject_add(subject, old[0], POLLER_IN);
+    subject_quiet(subject, 0);
+    subject_write(young[1], "y");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(subject_ready(subject, old[0]), POLLER_IN);
+    subject_read(old[0], "y");
+}
+
+/* The old file is closed without a word; the number, a socket now, is modified. */
+static void a_number_used_again_unnoticed(struct subject *subject)
+{
+    int old[2], young[2];
+    int number;
+
+    subject_pipe(subject, old);
+    subject_pair(subject, young);
+    number = subject_keep(subject, dup(old[0]));
+    subject_add(subject, number, POLLER_IN);
+    assert_int_equal(dup2(young[0], number), number);
+    assert_int_equal(
+        poller_modify(subject->poller, number, POLLER_IN | POLLER_OUT, subject_data(number)), 0);
+    assert_int_equal(subject_ready(subject, number), POLLER_OUT);
+    subject_write(young[1], "y");
+    assert_int_equal(subject_ready(subject, number), POLLER_IN | POLLER_OUT);
+}
+
+static void removed_is_silent(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pipe(subject, ends);
+    subject_write(ends[1], "x");
+    subject_add(subject, ends[0], POLLER_IN);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
+    assert_int_equal(poller_remove(subject->poller, ends[0]), 0);
+    subject_close(subject, ends[1]);
+    assert_sleeps(subject);
+    subject_add(subject, ends[0], POLLER_IN);
+    assert_true(subject_ready(subject, ends[0]) & POLLER_IN);
+}
+
+const struct contract_case contract_closed[] = {
+    {"closed behind its back", closed_behind_its_back},
+    {"closed behind its back beside a ready one", closed_beside_a_ready_one},
+    {"a file closed behind its back", a_closed_file},
+    {"modified after it was invalid", modified_after_invalid},
+    {"removed after dup and close", removed_after_dup_and_close},
+    {"number used again after dup and close", reused_after_dup_and_close},
+    {"number used again", a_number_used_again},
+    {"number used again unnoticed", a_number_used_again_unnoticed},
+    {"what is removed is silent", removed_is_silent},
+    {0},
+};

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is reported of pipes, sockets and files, and who is served when many are ready. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "contract/contract.h"
+
+static void level_repeats(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pipe(subject, ends);
+    subject_add(subject, ends[0], POLLER_IN);
+    subject_quiet(subject, 0);
+    subject_write(ends[1], "x");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
+    subject_read(ends[0], "x");
+    subject_quiet(subject, 0);
+}
+
+static void one_entry_for_both(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pair(subject, ends);
+    subject_write(ends[1], "x");
+    subject_add(subject, ends[0], POLLER_IN | POLLER_OUT);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN | POLLER_OUT);
+    assert_int_equal(poller_modify(subject->poller, ends[0], POLLER_OUT, subject_data(ends[0])), 0);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_OUT);
+    assert_int_equal(poller_modify(subject->poller, ends[0], POLLER_IN, subject_data(ends[0])), 0);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
+}
+
+/* The data must be told of with the hang-up, or before: who closes on HUP alone loses it. */
+static void assert_data_then_hangup(struct subject *subject, const int ends[2])
+{
+    unsigned ready;
+
+    subject_write(ends[1], "last words");
+    subject_close(subject, ends[1]);
+    subject_add(subject, ends[0], POLLER_IN);
+    ready = subject_ready(subject, ends[0]);
+    assert_true(ready & POLLER_IN);
+    subject_read(ends[0], "last words");
+    subject_read(ends[0], "");
+    ready = subject_ready(subject, ends[0]);
+    if (subject_tells_hangup(subject))
+        assert_true(ready & POLLER_HUP);
+    else
+        assert_int_equal(ready, POLLER_IN);
+}
+
+static void hangup_after_data_on_a_socket(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pair(subject, ends);
+    assert_data_then_hangup(subject, ends);
+}
+
+static void hangup_after_data_on_a_pipe(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pipe(subject, ends);
+    assert_data_then_hangup(subject, ends);
+}
+
+static void a_pipe_without_writer(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pipe(subject, ends);
+    subject_add(subject, ends[0], POLLER_IN);
+    subject_close(subject, ends[1]);
+    assert_true(subject_ready(subject, ends[0]) &
+                (subject_tells_hangup(subject) ? POLLER_HUP : POLLER_IN));
+}
+
+static void a_pipe_without_reader(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pipe(subject, ends);
+    subject_add(subject, ends[1], POLLER_OUT);
+    subject_close(subject, ends[0]);
+    assert_true(subject_ready(subject, ends[1]) &
+                (subject_tells_hangup(subject) ? POLLER_ERR | POLLER_HUP : POLLER_OUT));
+}
+
+static int pending_error(int fd)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length), 0);
+    return error;
+}
+
+static void a_reset(struct subject *subject)
+{
+    int ends[2];
+
+    subject_tcp(subject, ends);
+    subject_add(subject, ends[0], POLLER_IN);
+    subject_quiet(subject, 0);
+    kit_reset(dup(ends[1]));
+    subject_close(subject, ends[1]);
+    assert_true(subject_ready(subject, ends[0]) &
+                (subject_tells_hangup(subject) ? POLLER_ERR : POLLER_IN));
+    assert_int_equal(pending_error(ends[0]), ECONNRESET);
+}
+
+/* A port that nobody listens on, kept free of others by the socket that is bound to it. */
+static void a_refused_connection(struct subject *subject)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int bound = subject_keep(subject, socket(AF_INET, SOCK_STREAM, 0));
+    int fd = subject_keep(subject, socket(AF_INET, SOCK_STREAM, 0));
+
+    assert_int_equal(bind(bound, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(getsockname(bound, (struct sockaddr *)&address, &length), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, length), -1);
+    if (errno != EINPROGRESS)
+        kit_skip("the connection is refused at once here");
+    subject_add(subject, fd, POLLER_OUT);
+    assert_true(subject_ready(subject, fd) & POLLER_OUT);
+    assert_int_equal(pending_error(fd), ECONNREFUSED);
+}
+
+static void an_urgent_byte(struct subject *subject)
+{
+    int ends[2];
+
+    subject_tcp(subject, ends);
+    subject_add(subject, ends[0], POLLER_PRI);
+    subject_quiet(subject, 0);
+    assert_int_equal(send(ends[1], "!", 1, MSG_OOB), 1);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_PRI);
+}
+
+static void the_peer_sends_no_more(struct subject *subject)
+{
+    int ends[2];
+
+    if (!poller_supports(subject->poller, POLLER_RDHUP))
+        kit_skip("no RDHUP here; a flag not supported is ENOTSUP");
+    subject_tcp(subject, ends);
+    subject_add(subject, ends[0], POLLER_RDHUP);
+    subject_quiet(subject, 0);
+    subject_write(ends[1], "x");
+    assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_RDHUP);
+    assert_int_equal(
+        poller_modify(subject->poller, ends[0], POLLER_IN | POLLER_RDHUP, subject_data(ends[0])),
+        0);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN | POLLER_RDHUP);
+}
+
+/* select, which has no word for a hang-up, says nothing. */
+static void hangup_without_a_want(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pair(subject, ends);
+    subject_add(subject, ends[0], 0);
+    subject_write(ends[1], "x");
+    subject_quiet(subject, 0);
+    subject_close(subject, ends[1]);
+    if (subject_tells_hangup(subject))
+        assert_int_equal(subject_ready(subject, ends[0]), POLLER_HUP);
+    else
+        subject_quiet(subject, 0);
+}
+
+static void files_are_ready(struct subject *subject)
+{
+    int file = subject_file(subject, 10);
+    int null = subject_keep(subject, open("/dev/null", O_RDWR));
+
+    subject_add(subject, file, POLLER_IN | POLLER_OUT);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(subject_ready(subject, file), POLLER_IN | POLLER_OUT);
+    assert_int_equal(poller_modify(subject->poller, file, 0, subject_data(file)), 0);
+    subject_quiet(subject, 0);
+    subject_add(subject, null, POLLER_IN);
+    assert_int_equal(subject_ready(subject, null), POLLER_IN);
+    assert_int_equal(poller_remove(subject->poller, null), 0);
+    assert_int_equal(poller_modify(subject->poller, file, POLLER_OUT, subject_data(file)), 0);
+    assert_int_equal(subject_ready(subject, file), POLLER_OUT);
+    assert_int_equal(poller_remove(subject->poller, file), 0);
+    subject_quiet(subject, 0);
+}
+
+/* Asks for one event again and again, and counts who got how many. */
+static void serve(struct subject *subject, int max, int rounds, int served[SUBJECT_FDS])
+{
+    struct poller_event events[SUBJECT_EVENTS];
+
+    for (int i = 0; i < SUBJECT_FDS; i++)
+        served[i] = 0;
+    while (rounds-- > 0) {
+        int n = poller_wait(subject->poller, events, max, 0);
+
+        assert_in_range(n, 1, max);
+        for (int i = 0; i < n; i++) {
+            assert_in_range(events[i].fd, 0, SUBJECT_FDS - 1);
+            served[events[i].fd]++;
+        }
+    }
+}
+
+static void files_and_sockets_together(struct subject *subject)
+{
+    int served[SUBJECT_FDS];
+    int ready[2], idle[2];
+    int file = subject_file(subject, 10);
+    int null = subject_keep(subject, open("/dev/null", O_RDWR));
+
+    subject_pair(subject, ready);
+    subject_pair(subject, idle);
+    subject_write(ready[1], "x");
+    subject_add(subject, file, POLLER_IN);
+    subject_add(subject, idle[0], POLLER_IN);
+    subject_add(subject, ready[0], POLLER_IN);
+    subject_add(subject, null, POLLER_OUT);
+    for (int max = 1; max <= 4; max++) {
+        serve(subject, max, 12, served);
+        assert_true(served[file] >= 2);
+        assert_true(served[null] >= 2);
+        assert_true(served[ready[0]] >= 2);
+        assert_int_equal(served[idle[0]], 0);
+    }
+}
+
+static void nobody_starves(struct subject *subject)
+{
+    enum { MANY = 20 };
+    int served[SUBJECT_FDS];
+    int ends[MANY][2];
+
+    for (int i = 0; i < MANY; i++) {
+        subject_pipe(subject, ends[i]);
+        subject_add(subject, ends[i][0], POLLER_IN);
+        subject_write(ends[i][1], "x");
+    }
+    for (int max = 1; max <= 7; max += 3) {
+        serve(subject, max, 2 * MANY, served);
+        for (int i = 0; i < MANY; i++)
+            assert_true(served[ends[i][0]] > 0);
+    }
+}
+
+const struct contract_case contract_ready[] = {
+    {"level repeats until it is read", level_repeats},
+    {"reading and writing are one entry", one_entry_for_both},
+    {"hang-up after data on a socket", hangup_after_data_on_a_socket},
+    {"hang-up after data on a pipe", hangup_after_data_on_a_pipe},
+    {"a pipe without writer", a_pipe_without_writer},
+    {"a pipe without reader", a_pipe_without_reader},
+    {"a reset connection", a_reset},
+    {"a refused connection", a_refused_connection},
+    {"an urgent byte", an_urgent_byte},
+    {"the peer sends no more", the_peer_sends_no_more},
+    {"hang-up where nothing is wanted", hangup_without_a_want},
+    {"files are always ready", files_are_ready},
+    {"files and sockets do not starve each other", files_and_sockets_together},
+    {"nobody starves when more are ready than fit", nobody_starves},
+    {0},
+};
