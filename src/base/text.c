@@ -8,7 +8,8 @@
 void text_init(struct text *text, char *bytes, size_t size)
 {
     *text = (struct text){.bytes = bytes, .size = size};
-    bytes[0] = '\0';
+    if (size > 0)
+        bytes[0] = '\0';
 }
 
 bool text_is_cut(const struct text *text)
@@ -18,8 +19,12 @@ bool text_is_cut(const struct text *text)
 
 void text_vadd(struct text *text, const char *format, va_list args)
 {
-    size_t used = text_is_cut(text) ? text->size - 1 : text->length;
-    int n = vsnprintf(text->bytes + used, text->size - used, format, args);
+    size_t used = text->length;
+    int n;
+
+    if (text_is_cut(text))
+        used = text->size > 0 ? text->size - 1 : 0;
+    n = vsnprintf(text->size > 0 ? text->bytes + used : NULL, text->size - used, format, args);
 
     if (n > 0)
         text->length += (size_t)n;

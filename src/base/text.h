@@ -17,7 +17,8 @@ struct text {
     size_t length;
 };
 
-/* Starts an empty string in SIZE bytes at BYTES, which stay the caller's. SIZE is at least 1. */
+/* Starts an empty string in SIZE bytes at BYTES, which stay the caller's. Where SIZE is 0 (BYTES
+ * may be NULL then) it is only measured. */
 void text_init(struct text *text, char *bytes, size_t size);
 
 bool text_is_cut(const struct text *text);
