@@ -230,51 +230,42 @@ size_t sanitize_end(struct sanitize *sanitize, char *out)
     return length;
 }
 
-/* Returns the length of the first character of N shown bytes, and its columns. */
+/* Returns the length of the first character of N shown bytes, and its columns; 0 where the end of
+ * the bytes cuts it. */
 static size_t measure(const char *shown, size_t n, size_t *columns)
 {
     wchar_t c;
-    int length;
-    int width;
+    int length = decode(shown, n, &c);
+    int width = length > 0 ? wcwidth(c) : 1;
 
-    *columns = 1;
-    length = decode(shown, n, &c);
-    if (length <= 0)
-        return 1;
-    width = wcwidth(c);
-    if (width >= 0)
-        *columns = (size_t)width;
-    return (size_t)length;
+    *columns = width >= 0 ? (size_t)width : 1;
+    return length >= 0 ? (size_t)length : 1;
 }
 
 size_t sanitize_width(const char *shown, size_t n)
 {
     size_t width = 0;
+    size_t columns;
+    size_t length;
 
-    for (size_t i = 0; i < n;) {
-        size_t columns;
-
-        i += measure(shown + i, n - i, &columns);
+    for (size_t i = 0; i < n && (length = measure(shown + i, n - i, &columns)) > 0; i += length)
         width += columns;
-    }
     return width;
 }
 
 size_t sanitize_fit(const char *shown, size_t n, size_t columns)
 {
     size_t i = 0;
+    size_t width;
+    size_t length;
 
     /* A mark takes no column, but needs a character to stand on. */
     if (columns == 0)
         return 0;
-    while (i < n) {
-        size_t width;
-        size_t length = measure(shown + i, n - i, &width);
-
+    for (; i < n && (length = measure(shown + i, n - i, &width)) > 0; i += length) {
         if (width > columns)
             break;
         columns -= width;
-        i += length;
     }
     return i;
 }

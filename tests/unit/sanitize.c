@@ -268,6 +268,7 @@ static void width_and_fit_count_columns(void **state)
     for (size_t columns = 0; columns < sizeof fits / sizeof *fits; columns++)
         assert_int_equal(sanitize_fit(wide, strlen(wide), columns), fits[columns]);
     assert_int_equal(sanitize_fit("\u0301", 2, 0), 0);
+    assert_int_equal(sanitize_fit("a\u65e5", 3, 80), 1); /* its end is cut off */
 }
 
 /* ---- at random ---- */
