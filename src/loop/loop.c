@@ -14,6 +14,7 @@ enum { LOOP_BATCH = 256 };
 struct loop {
     struct poller *poller;
     struct heap timers;
+    struct list due;     /* timers to be run in this turn */
     struct list changed; /* watches whose want is not what the poller was told */
     struct list closing; /* watches to be closed at the end of the turn */
     struct poller_event batch[LOOP_BATCH];
@@ -33,6 +34,7 @@ struct loop *loop_new(struct poller *poller)
         return NULL;
     loop->poller = poller;
     heap_init(&loop->timers);
+    list_init(&loop->due, NULL);
     list_init(&loop->changed, NULL);
     list_init(&loop->closing, NULL);
     loop->now = clock_now();
@@ -165,22 +167,24 @@ void timer_init(struct timer *timer, struct loop *loop, loop_fn *on_due, void *o
 {
     *timer = (struct timer){.loop = loop, .on_due = on_due, .owner = owner};
     heap_node_init(&timer->node, timer);
+    list_init(&timer->link, timer);
 }
 
 int timer_set(struct timer *timer, int64_t due)
 {
+    list_remove(&timer->link);
     return heap_insert(&timer->loop->timers, &timer->node, due);
 }
 
 void timer_stop(struct timer *timer)
 {
-    if (timer_is_set(timer))
-        heap_remove(&timer->loop->timers, &timer->node);
+    list_remove(&timer->link);
+    heap_remove(&timer->loop->timers, &timer->node);
 }
 
 bool timer_is_set(const struct timer *timer)
 {
-    return heap_node_is_in(&timer->node);
+    return heap_node_is_in(&timer->node) || !list_is_empty(&timer->link);
 }
 
 int64_t timer_due(const struct timer *timer)
@@ -188,19 +192,21 @@ int64_t timer_due(const struct timer *timer)
     return timer->node.due;
 }
 
-/* Step 2. Only what was due and set before the step runs in it: a timer that sets itself again for
- * now is run in the next turn, so it cannot keep the descriptors from being served. */
+/* Step 2. What is due is taken out before the first of it runs: a timer that sets itself again for
+ * now, or for the past, is run in the next turn, so it can starve neither the descriptors nor the
+ * other timers. */
 static void loop_run_timers(struct loop *loop)
 {
-    uint64_t set_before = loop->timers.inserted;
     struct heap_node *top;
+    struct timer *timer;
 
-    while ((top = heap_top(&loop->timers)) && top->due <= loop->now && top->order < set_before) {
-        struct timer *timer = top->owner;
-
+    while ((top = heap_top(&loop->timers)) && top->due <= loop->now) {
+        timer = top->owner;
         heap_remove(&loop->timers, top);
-        timer->on_due(timer->owner);
+        list_append(&loop->due, &timer->link);
     }
+    while ((timer = list_take_first(&loop->due)))
+        timer->on_due(timer->owner);
 }
 
 /* Step 3. */
@@ -213,28 +219,34 @@ static void loop_paint(struct loop *loop)
         loop->paint(loop->painter);
 }
 
-/* Step 4. One that fails is told so, and is out until it asks anew. */
+/* Step 4. One that fails is told so, and is out until it asks anew; the kernel hears of that in the
+ * next turn, so that one which fails for ever does not hold up this one. */
 static void loop_tell(struct loop *loop)
 {
+    struct list failed;
     struct watch *watch;
 
+    list_init(&failed, NULL);
     while ((watch = list_take_first(&loop->changed)))
         if (watch_tell(watch) < 0) {
             watch->error = errno;
             if (watch->was != 0)
                 poller_remove(loop->poller, watch->fd);
             watch->was = watch->want = 0;
-            watch->on_ready(watch->owner, POLLER_INVALID);
+            list_append(&failed, &watch->link);
         }
+    while ((watch = list_take_first(&failed)))
+        watch->on_ready(watch->owner, POLLER_INVALID);
 }
 
-/* How long step 5 may wait. What came up since the timers ran -- something to paint or to close, a
- * stop -- is done first: the wait then only looks. */
+/* How long step 5 may wait. What came up since the timers ran -- something to paint, to tell or to
+ * close, a stop -- is done first: the wait then only looks. */
 static int64_t loop_timeout(const struct loop *loop)
 {
     const struct heap_node *top = heap_top(&loop->timers);
 
-    if (loop->is_dirty || loop->is_stopped || !list_is_empty(&loop->closing))
+    if (loop->is_dirty || loop->is_stopped || !list_is_empty(&loop->changed) ||
+        !list_is_empty(&loop->closing))
         return 0;
     if (!top)
         return -1;

@@ -97,7 +97,8 @@ struct timer {
     struct loop *loop;
     loop_fn *on_due;
     void *owner;
-    struct heap_node node; /* in the loop's heap while it is set */
+    struct heap_node node; /* in the loop's heap while it is set ... */
+    struct list link;      /* ... and then in the list of those that run in this turn */
 };
 
 /* Makes a timer that is not set. */

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loop under the scripted backend: the whole course of each turn is compared, word by word,
+ * with what loop.h promises.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "kit/fake.h"
+#include "kit/kit.h"
+#include "loop/loop.h"
+
+#define MS CLOCK_MILLISECOND
+
+enum { FIRST = 10, SECOND = 11, THIRD = 12 };
+
+/* One watch or timer of a test, and what its handler does besides taking a note. */
+struct actor {
+    const char *name;
+    struct loop *loop;
+    struct watch watch;
+    struct timer timer;
+    struct actor *other;
+    void (*act)(struct actor *actor);
+    int runs;
+};
+
+static struct loop *open_loop(void)
+{
+    struct loop *loop = loop_new(fake_open());
+
+    assert_non_null(loop);
+    return loop;
+}
+
+static void on_ready(void *owner, unsigned ready)
+{
+    struct actor *actor = owner;
+    char names[64];
+
+    poller_event_names(names, sizeof names, ready);
+    fake_note("%s %s", actor->name, names);
+    actor->runs++;
+    if (actor->act)
+        actor->act(actor);
+}
+
+static void on_due(void *owner)
+{
+    struct actor *actor = owner;
+
+    fake_note("%s", actor->name);
+    actor->runs++;
+    if (actor->act)
+        actor->act(actor);
+}
+
+static void on_paint(void *owner)
+{
+    struct actor *actor = owner;
+
+    fake_note("paint");
+    if (actor && actor->act)
+        actor->act(actor);
+}
+
+static void on_closed(void *owner)
+{
+    struct actor *actor = owner;
+
+    fake_note("%s closed", actor->name);
+}
+
+static void actor_init(struct actor *actor, struct loop *loop, const char *name)
+{
+    *actor = (struct actor){.name = name, .loop = loop};
+    watch_init(&actor->watch, on_ready, actor);
+    timer_init(&actor->timer, loop, on_due, actor);
+}
+
+static void actor_watch(struct actor *actor, int fd, unsigned want)
+{
+    assert_int_equal(watch_start(&actor->watch, actor->loop, fd, want), 0);
+}
+
+static void turn(struct loop *loop)
+{
+    assert_int_equal(loop_turn(loop), 0);
+}
+
+static void make_dirty(struct actor *actor)
+{
+    loop_mark_dirty(actor->loop);
+}
+
+static void want_out_too(struct actor *actor)
+{
+    watch_want(&actor->other->watch, POLLER_IN | POLLER_OUT);
+}
+
+static void close_own(struct actor *actor)
+{
+    watch_close(&actor->watch, on_closed);
+}
+
+static void the_seven_steps(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor timer, painter, reader;
+    char expected[256];
+    int fd = dup(0);
+
+    (void)state;
+    actor_init(&timer, loop, "timer");
+    actor_init(&painter, loop, "painter");
+    actor_init(&reader, loop, "reader");
+    timer.act = make_dirty;
+    painter.act = want_out_too;
+    painter.other = &reader;
+    reader.act = close_own;
+    loop_on_paint(loop, on_paint, &painter);
+    actor_watch(&reader, fd, POLLER_IN);
+    timer_set(&timer.timer, clock_now());
+    fake_at(clock_now() + 5 * MS, fd, POLLER_IN);
+    turn(loop);
+    snprintf(expected, sizeof expected,
+             "set %d - IN; timer; paint; set %d IN IN|OUT; wait ever; reader IN; "
+             "set %d IN|OUT -; reader closed",
+             fd, fd, fd);
+    fake_expect(expected);
+    assert_int_equal(close(fd), -1);
+    loop_free(loop);
+}
+
+static void equal_times_keep_their_order(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    enum { COUNT = sizeof names / sizeof *names };
+    struct loop *loop = open_loop();
+    struct actor actors[COUNT];
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        actor_init(&actors[i], loop, names[i]);
+        timer_set(&actors[i].timer, clock_now() + 10 * MS);
+    }
+    timer_set(&actors[1].timer, clock_now() + 5 * MS);  /* earlier */
+    timer_set(&actors[0].timer, clock_now() + 10 * MS); /* anew: to the end */
+    timer_stop(&actors[3].timer);
+    turn(loop);
+    turn(loop);
+    fake_expect("wait 5ms; b; wait 5ms");
+    fake_at(clock_now(), FIRST, 0);
+    timer_set(&actors[3].timer, clock_now() + 20 * MS);
+    turn(loop);
+    fake_expect("c; e; a; wait 20ms");
+    loop_free(loop);
+}
+
+static void again_for_the_past(struct actor *actor)
+{
+    timer_set(&actor->timer, 0);
+}
+
+/* Neither the descriptors nor the other timers, be they due later than the greedy one. */
+static void a_greedy_timer_starves_nobody(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor greedy, modest, reader;
+
+    (void)state;
+    actor_init(&greedy, loop, "greedy");
+    actor_init(&modest, loop, "modest");
+    actor_init(&reader, loop, "reader");
+    greedy.act = again_for_the_past;
+    timer_set(&greedy.timer, clock_now());
+    timer_set(&modest.timer, clock_now());
+    actor_watch(&reader, FIRST, POLLER_IN);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    turn(loop);
+    fake_expect("set 10 - IN; greedy; modest; wait 0; reader IN");
+    turn(loop);
+    fake_expect("greedy; wait 0; reader IN");
+    timer_set(&modest.timer, clock_now());
+    turn(loop);
+    fake_expect("greedy; modest; wait 0; reader IN");
+    loop_free(loop);
+}
+
+static void stop_other_timer(struct actor *actor)
+{
+    assert_true(timer_is_set(&actor->other->timer));
+    timer_stop(&actor->other->timer);
+    assert_false(timer_is_set(&actor->other->timer));
+    assert_false(timer_is_set(&actor->timer));
+}
+
+static void move_other_timer(struct actor *actor)
+{
+    timer_set(&actor->other->timer, clock_now() + 10 * MS);
+    assert_int_equal(timer_due(&actor->other->timer), clock_now() + 10 * MS);
+}
+
+static void a_timer_stops_or_moves_another(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, second;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&second, loop, "second");
+    first.other = &second;
+    first.act = stop_other_timer;
+    timer_set(&first.timer, clock_now());
+    timer_set(&second.timer, clock_now());
+    fake_at(clock_now() + MS, FIRST, 0);
+    assert_int_equal(loop_turn(loop), -1); /* nothing is left to wait for */
+    assert_int_equal(errno, EDEADLK);
+    fake_expect("first; wait ever");
+    first.act = move_other_timer;
+    timer_set(&first.timer, clock_now());
+    timer_set(&second.timer, clock_now());
+    turn(loop);
+    fake_expect("first; wait 10ms");
+    timer_stop(&second.timer);
+    timer_stop(&second.timer);
+    loop_free(loop);
+}
+
+static void again_in_50ms(struct actor *actor)
+{
+    timer_set(&actor->timer, timer_due(&actor->timer) + 50 * MS);
+}
+
+static void clear_readiness(struct actor *actor)
+{
+    fake_at(clock_now(), actor->watch.fd, 0);
+}
+
+/* A spinner between lines that come every 30 ms: the wait is the time left, and no line moves it.
+ */
+static void chatter_moves_no_timer(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor spinner, reader;
+    int64_t begin = clock_now();
+
+    (void)state;
+    actor_init(&spinner, loop, "frame");
+    actor_init(&reader, loop, "line");
+    spinner.act = again_in_50ms;
+    reader.act = clear_readiness;
+    actor_watch(&reader, FIRST, POLLER_IN);
+    for (int i = 1; i <= 100; i++)
+        fake_at(begin + i * 30 * MS, FIRST, POLLER_IN);
+    timer_set(&spinner.timer, begin + 50 * MS);
+    for (int i = 0; i < 4; i++)
+        turn(loop);
+    fake_expect("set 10 - IN; wait 50ms; line IN; wait 20ms; frame; wait 50ms; line IN; wait 40ms; "
+                "line IN");
+    while (clock_now() < begin + 3000 * MS)
+        turn(loop);
+    assert_in_range(spinner.runs, 59, 60);
+    assert_int_equal(reader.runs, 100);
+    loop_free(loop);
+}
+
+static void stop_other_watch(struct actor *actor)
+{
+    watch_stop(&actor->other->watch);
+}
+
+static void a_stopped_watch_hears_nothing(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, second;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&second, loop, "second");
+    first.other = &second;
+    first.act = stop_other_watch;
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&second, SECOND, POLLER_IN);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    fake_at(clock_now(), SECOND, POLLER_IN);
+    turn(loop);
+    fake_expect("set 10 - IN; set 11 - IN; wait ever; first IN; set 11 IN -");
+    assert_false(watch_is_started(&second.watch));
+    watch_want(&second.watch, POLLER_IN);
+    watch_stop(&second.watch);
+    actor_watch(&second, SECOND, POLLER_IN); /* it can be started again */
+    turn(loop);
+    fake_expect("set 11 - IN; wait ever; first IN; set 11 IN -");
+    loop_free(loop);
+}
+
+/* A client that its owner allocated: freed when it is closed, while its event was still to come. */
+struct client {
+    struct actor actor;
+    int *closed;
+};
+
+static void free_client(void *owner)
+{
+    struct actor *actor = owner;
+    struct client *client = (struct client *)actor;
+
+    ++*client->closed;
+    free(client);
+}
+
+static int reused = -1;
+
+/* Closes the other, and opens something: it must not get the other's number yet. */
+static void close_other_and_open(struct actor *actor)
+{
+    if (!actor->other)
+        return;
+    watch_close(&actor->other->watch, free_client);
+    assert_false(watch_is_started(&actor->other->watch));
+    actor->other = NULL;
+    reused = dup(0);
+}
+
+static void a_closed_watch_is_gone_and_its_number_is_not(void **state)
+{
+    struct loop *loop = open_loop();
+    struct client *client = calloc(1, sizeof *client);
+    struct actor first;
+    int fd = dup(0);
+    int other = dup(0);
+    int closed = 0;
+
+    (void)state;
+    assert_true(fd < other);
+    actor_init(&first, loop, "first");
+    actor_init(&client->actor, loop, "second");
+    client->closed = &closed;
+    first.other = &client->actor;
+    first.act = close_other_and_open;
+    actor_watch(&first, fd, POLLER_IN);
+    actor_watch(&client->actor, other, POLLER_IN);
+    fake_at(clock_now(), fd, POLLER_IN);
+    fake_at(clock_now(), other, POLLER_IN);
+    turn(loop);
+    assert_int_equal(first.runs, 1);
+    assert_int_equal(closed, 1);
+    assert_true(reused != other);
+    close(reused);
+    assert_int_equal(close(other), -1); /* closed by the loop */
+    close(fd);
+    loop_free(loop);
+}
+
+static void close_other_watch(struct actor *actor)
+{
+    watch_close(&actor->other->watch, on_closed);
+}
+
+/* What a timer closes is closed in the same turn, which does not wait. */
+static void a_close_does_not_wait(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor timer, reader;
+    int fd = dup(0);
+
+    (void)state;
+    actor_init(&timer, loop, "timer");
+    actor_init(&reader, loop, "reader");
+    timer.other = &reader;
+    timer.act = close_other_watch;
+    actor_watch(&reader, fd, 0);
+    timer_set(&timer.timer, clock_now());
+    turn(loop);
+    fake_expect("timer; wait 0; reader closed");
+    loop_free(loop);
+}
+
+static void change_ones_mind(struct actor *actor)
+{
+    watch_want(&actor->watch, POLLER_OUT);
+    watch_want(&actor->watch, 0);
+    watch_want(&actor->watch, POLLER_IN | POLLER_OUT);
+}
+
+static void change_and_change_back(struct actor *actor)
+{
+    watch_want(&actor->watch, POLLER_OUT);
+    watch_want(&actor->watch, POLLER_IN | POLLER_OUT);
+}
+
+static void wants_are_told_once_a_turn(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor actor;
+
+    (void)state;
+    actor_init(&actor, loop, "actor");
+    actor.act = change_ones_mind;
+    actor_watch(&actor, FIRST, POLLER_IN);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    turn(loop);
+    actor.act = change_and_change_back;
+    turn(loop);
+    turn(loop);
+    fake_expect("set 10 - IN; wait ever; actor IN; set 10 IN IN|OUT; wait ever; actor IN; "
+                "wait ever; actor IN");
+    loop_free(loop);
+}
+
+static void want_nothing(struct actor *actor)
+{
+    watch_want(&actor->watch, 0);
+}
+
+/* The kernel reports a hang-up of what is in for nothing too: so it must be out. */
+static void what_wants_nothing_is_out(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor actor;
+
+    (void)state;
+    actor_init(&actor, loop, "actor");
+    actor.act = want_nothing;
+    actor_watch(&actor, FIRST, POLLER_IN);
+    fake_at(clock_now(), FIRST, POLLER_IN | POLLER_HUP);
+    turn(loop);
+    assert_int_equal(loop_turn(loop), -1);
+    assert_int_equal(errno, EDEADLK);
+    fake_expect("set 10 - IN; wait ever; actor IN|HUP; set 10 IN -; wait ever");
+    watch_want(&actor.watch, POLLER_IN);
+    turn(loop);
+    fake_expect("set 10 - IN; wait ever; actor IN|HUP");
+    loop_free(loop);
+}
+
+static void a_refused_start(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor actor;
+
+    (void)state;
+    actor_init(&actor, loop, "actor");
+    fake_refuse(FIRST, ENOSPC);
+    assert_int_equal(watch_start(&actor.watch, loop, FIRST, POLLER_IN), -1);
+    assert_int_equal(errno, ENOSPC);
+    assert_false(watch_is_started(&actor.watch));
+    actor_watch(&actor, FIRST, POLLER_IN);
+    assert_true(watch_is_started(&actor.watch));
+    loop_free(loop);
+}
+
+static void want_in(struct actor *actor)
+{
+    watch_want(&actor->watch, POLLER_IN);
+}
+
+static void a_refused_want_is_told(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor actor;
+
+    (void)state;
+    actor_init(&actor, loop, "actor");
+    actor_watch(&actor, FIRST, POLLER_IN);
+    fake_expect("set 10 - IN");
+    fake_refuse(FIRST, ENOMEM);
+    watch_want(&actor.watch, POLLER_OUT);
+    actor.act = want_in; /* asks anew, which is told in the next turn: this one does not wait */
+    turn(loop);
+    assert_int_equal(actor.watch.error, ENOMEM);
+    fake_expect("set 10 IN OUT; set 10 IN -; actor INVALID; wait 0");
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    turn(loop);
+    fake_expect("set 10 - IN; wait ever; actor IN");
+    loop_free(loop);
+}
+
+static void refuse_again(struct actor *actor)
+{
+    fake_refuse(actor->watch.fd, ENOMEM);
+    watch_want(&actor->watch, POLLER_IN);
+}
+
+/* One that asks and fails in every turn leaves the turns to the others. */
+static void one_refused_for_ever_starves_nobody(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor actor, timer;
+
+    (void)state;
+    actor_init(&actor, loop, "actor");
+    actor_init(&timer, loop, "timer");
+    actor_watch(&actor, FIRST, 0);
+    actor.act = refuse_again;
+    refuse_again(&actor);
+    turn(loop);
+    timer_set(&timer.timer, clock_now());
+    turn(loop);
+    fake_expect("set 10 - IN; actor INVALID; wait 0; timer; set 10 - IN; actor INVALID; wait 0");
+    loop_free(loop);
+}
+
+static void a_descriptor_that_is_closed_already(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor actor;
+
+    (void)state;
+    actor_init(&actor, loop, "actor");
+    actor_watch(&actor, FIRST, POLLER_IN);
+    fake_at(clock_now(), FIRST, POLLER_INVALID);
+    turn(loop);
+    assert_int_equal(actor.watch.error, EBADF);
+    fake_expect("set 10 - IN; wait ever; set 10 IN -; actor INVALID");
+    assert_int_equal(loop_turn(loop), -1);
+    fake_expect("wait ever");
+    assert_true(watch_is_started(&actor.watch));
+    loop_free(loop);
+}
+
+static void make_dirty_thrice(struct actor *actor)
+{
+    for (int i = 0; i < 3; i++)
+        loop_mark_dirty(actor->loop);
+}
+
+static void paints_once_a_turn(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor painter, reader;
+
+    (void)state;
+    actor_init(&painter, loop, "painter");
+    actor_init(&reader, loop, "reader");
+    reader.act = make_dirty_thrice;
+    loop_on_paint(loop, on_paint, &painter);
+    actor_watch(&reader, FIRST, POLLER_IN);
+    actor_watch(&painter, SECOND, POLLER_IN);
+    painter.act = make_dirty_thrice;
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    fake_at(clock_now(), SECOND, POLLER_IN);
+    turn(loop);
+    fake_expect("set 10 - IN; set 11 - IN; wait ever; reader IN; painter IN");
+    turn(loop); /* painting makes it dirty: painted in the next turn, and this one does not wait */
+    fake_expect("paint; wait 0; reader IN; painter IN");
+    painter.act = NULL;
+    turn(loop);
+    fake_expect("paint; wait ever; reader IN; painter IN");
+    loop_on_paint(loop, NULL, NULL);
+    turn(loop);
+    fake_expect("wait ever; reader IN; painter IN");
+    loop_free(loop);
+}
+
+static void stop_loop(struct actor *actor)
+{
+    loop_stop(actor->loop);
+}
+
+static void a_stop_ends_the_turn_first(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor timer, reader;
+
+    (void)state;
+    actor_init(&timer, loop, "timer");
+    actor_init(&reader, loop, "reader");
+    timer.act = stop_loop;
+    timer_set(&timer.timer, clock_now() + 10 * MS);
+    actor_watch(&reader, THIRD, POLLER_IN);
+    fake_at(clock_now() + 10 * MS, THIRD, POLLER_IN);
+    reader.act = clear_readiness;
+    assert_int_equal(loop_run(loop), 0);
+    fake_expect("set 12 - IN; wait 10ms; reader IN; timer; wait 0");
+    assert_int_equal(loop_run(loop), -1); /* runs anew, and the failed wait ends it */
+    assert_int_equal(errno, EDEADLK);
+    loop_free(loop);
+}
+
+static int64_t seen_now;
+
+static void take_long(struct actor *actor)
+{
+    fake_advance(7 * MS);
+    seen_now = loop_now(actor->loop);
+}
+
+/* In a handler the time is when its event came; the next turn reads the clock anew. */
+static void the_clock_is_read_twice_a_turn(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor reader, timer;
+    int64_t begin = clock_now();
+
+    (void)state;
+    actor_init(&reader, loop, "reader");
+    actor_init(&timer, loop, "timer");
+    reader.act = take_long;
+    actor_watch(&reader, FIRST, POLLER_IN);
+    fake_at(begin + 3 * MS, FIRST, POLLER_IN);
+    timer_set(&timer.timer, begin + 5 * MS);
+    turn(loop);
+    assert_int_equal(seen_now, begin + 3 * MS);
+    turn(loop);
+    fake_expect("set 10 - IN; wait 5ms; reader IN; timer; wait ever; reader IN");
+    assert_int_equal(seen_now, begin + 10 * MS);
+    loop_free(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(the_seven_steps, fake_stop),
+        cmocka_unit_test_teardown(equal_times_keep_their_order, fake_stop),
+        cmocka_unit_test_teardown(a_greedy_timer_starves_nobody, fake_stop),
+        cmocka_unit_test_teardown(a_timer_stops_or_moves_another, fake_stop),
+        cmocka_unit_test_teardown(chatter_moves_no_timer, fake_stop),
+        cmocka_unit_test_teardown(a_stopped_watch_hears_nothing, fake_stop),
+        cmocka_unit_test_teardown(a_closed_watch_is_gone_and_its_number_is_not, fake_stop),
+        cmocka_unit_test_teardown(a_close_does_not_wait, fake_stop),
+        cmocka_unit_test_teardown(wants_are_told_once_a_turn, fake_stop),
+        cmocka_unit_test_teardown(what_wants_nothing_is_out, fake_stop),
+        cmocka_unit_test_teardown(a_refused_start, fake_stop),
+        cmocka_unit_test_teardown(a_refused_want_is_told, fake_stop),
+        cmocka_unit_test_teardown(one_refused_for_ever_starves_nobody, fake_stop),
+        cmocka_unit_test_teardown(a_descriptor_that_is_closed_already, fake_stop),
+        cmocka_unit_test_teardown(paints_once_a_turn, fake_stop),
+        cmocka_unit_test_teardown(a_stop_ends_the_turn_first, fake_stop),
+        cmocka_unit_test_teardown(the_clock_is_read_twice_a_turn, fake_stop),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
