@@ -92,7 +92,7 @@ static void pieces_do_not_depend_on_the_cuts(void **state)
         struct lines lines;
 
         for (size_t i = 0; i < n; i++)
-            stream[i] = rand() % newlines == 0 ? '\n' : (char)(rand() % 256);
+            stream[i] = (char)(rand() % newlines == 0 ? '\n' : rand() % 256);
         seen.count = seen.total = expected.count = expected.total = 0;
         cut_naively(&expected, stream, n, max);
         lines_init(&lines, max, record_piece, &seen);

@@ -352,16 +352,26 @@ static struct rlimit forbid_descriptors(void)
     return limit;
 }
 
-/* Whether the limit on descriptors holds here at all. */
+/* Whether the limit on descriptors holds here, and leaves a client that it refused in the backlog:
+ * under valgrind, which pretends, that client is lost. */
 static bool can_forbid_descriptors(void)
 {
-    struct rlimit limit = forbid_descriptors();
-    int fd = dup(STDIN_FILENO);
+    uint16_t port;
+    int listener = kit_listen(&port);
+    int client = kit_connect(port);
+    struct rlimit limit;
+    int refused;
+    int kept;
 
+    address_prepare(listener);
+    limit = forbid_descriptors();
+    refused = accept(listener, NULL, NULL);
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (fd >= 0)
-        close(fd);
-    return fd < 0;
+    kept = accept(listener, NULL, NULL);
+    close(listener);
+    close(client);
+    close(refused >= 0 ? refused : kept);
+    return refused < 0 && kept >= 0;
 }
 
 static void running_out_of_descriptors_pauses_without_spinning(void **state)
@@ -371,7 +381,7 @@ static void running_out_of_descriptors_pauses_without_spinning(void **state)
     int clients[3];
 
     if (!can_forbid_descriptors())
-        kit_skip("RLIMIT_NOFILE does not hold here");
+        kit_skip("no real limit on descriptors can be set here");
     place_start(&place, state, "127.0.0.1:0");
     for (int i = 0; i < 3; i++)
         clients[i] = knock(&place.listener.address);
@@ -398,7 +408,7 @@ static void resuming_goes_on_at_once_and_tells_one_pause(void **state)
     int clients[3];
 
     if (!can_forbid_descriptors())
-        kit_skip("RLIMIT_NOFILE does not hold here");
+        kit_skip("no real limit on descriptors can be set here");
     place_start(&place, state, "127.0.0.1:0");
     for (int i = 0; i < 3; i++)
         clients[i] = knock(&place.listener.address);
