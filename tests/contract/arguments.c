@@ -158,13 +158,13 @@ static void data_follows_modify(struct subject *subject)
 }
 
 const struct contract_case contract_arguments[] = {
-    {"adding what is in is EEXIST", adding_twice},
-    {"changing what is not in is ENOENT", changing_what_is_not_in},
-    {"adding what is not open is EBADF", adding_what_is_not_open},
-    {"an unknown flag is EINVAL", unknown_flags},
-    {"no room for an event is EINVAL", no_room_for_events},
-    {"a flag not supported is ENOTSUP", unsupported_flags},
-    {"a number past the limit is ERANGE", the_highest_number_of_select},
-    {"data follows modify", data_follows_modify},
+    {"adding what is in is EEXIST", adding_twice, 0},
+    {"changing what is not in is ENOENT", changing_what_is_not_in, 0},
+    {"adding what is not open is EBADF", adding_what_is_not_open, 0},
+    {"an unknown flag is EINVAL", unknown_flags, 0},
+    {"no room for an event is EINVAL", no_room_for_events, 0},
+    {"a flag not supported is ENOTSUP", unsupported_flags, 0},
+    {"a number past the limit is ERANGE", the_highest_number_of_select, 0},
+    {"data follows modify", data_follows_modify, 0},
     {0},
 };

@@ -202,14 +202,14 @@ static void removed_is_silent(struct subject *subject)
 }
 
 const struct contract_case contract_closed[] = {
-    {"closed behind its back", closed_behind_its_back},
-    {"closed behind its back beside a ready one", closed_beside_a_ready_one},
-    {"a file closed behind its back", a_closed_file},
-    {"modified after it was invalid", modified_after_invalid},
-    {"removed after dup and close", removed_after_dup_and_close},
-    {"number used again after dup and close", reused_after_dup_and_close},
-    {"number used again", a_number_used_again},
-    {"number used again unnoticed", a_number_used_again_unnoticed},
-    {"what is removed is silent", removed_is_silent},
+    {"closed behind its back", closed_behind_its_back, 0},
+    {"closed behind its back beside a ready one", closed_beside_a_ready_one, 0},
+    {"a file closed behind its back", a_closed_file, 0},
+    {"modified after it was invalid", modified_after_invalid, 0},
+    {"removed after dup and close", removed_after_dup_and_close, 0},
+    {"number used again after dup and close", reused_after_dup_and_close, 0},
+    {"number used again", a_number_used_again, 0},
+    {"number used again unnoticed", a_number_used_again_unnoticed, 0},
+    {"what is removed is silent", removed_is_silent, 0},
     {0},
 };

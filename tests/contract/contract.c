@@ -243,7 +243,8 @@ static size_t trials_of(const struct poller_info *info, struct CMUnitTest *tests
     }
     for (size_t i = 0; i < GROUPS; i++)
         for (const struct contract_case *test = groups[i]; test->name; test++)
-            tests[count++] = trial_new(info, test);
+            if ((test->needs & ~info->supports) == 0)
+                tests[count++] = trial_new(info, test);
     return count;
 }
 

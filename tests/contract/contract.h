@@ -28,6 +28,7 @@ struct subject {
 struct contract_case {
     const char *name;
     void (*run)(struct subject *subject);
+    unsigned needs; /* for backends with these flags; what the others do is a case of its own */
 };
 
 /* Each ended by one without a name. */

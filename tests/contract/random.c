@@ -219,6 +219,6 @@ static void random_operations(struct subject *subject)
 }
 
 const struct contract_case contract_random[] = {
-    {"random operations as poll(2) sees them", random_operations},
+    {"random operations as poll(2) sees them", random_operations, 0},
     {0},
 };

@@ -199,15 +199,15 @@ static void nothing_to_wait_for(struct subject *subject)
 }
 
 const struct contract_case contract_time[] = {
-    {"0 asks", zero_asks},
-    {"never early", never_early},
-    {"rounded up to the unit", rounded_up},
-    {"-1 waits without end", waits_without_end},
-    {"the longest time is long", the_longest_time},
-    {"the limit holds beside an idle descriptor", the_limit_holds},
-    {"a signal does not end a wait", signals_do_not_end_it},
-    {"a signal does not end a wait without end", signals_do_not_end_one_without_end},
-    {"a wait sleeps", a_wait_sleeps},
-    {"a wait for nothing", nothing_to_wait_for},
+    {"0 asks", zero_asks, 0},
+    {"never early", never_early, 0},
+    {"rounded up to the unit", rounded_up, 0},
+    {"-1 waits without end", waits_without_end, 0},
+    {"the longest time is long", the_longest_time, 0},
+    {"the limit holds beside an idle descriptor", the_limit_holds, 0},
+    {"a signal does not end a wait", signals_do_not_end_it, 0},
+    {"a signal does not end a wait without end", signals_do_not_end_one_without_end, 0},
+    {"a wait sleeps", a_wait_sleeps, 0},
+    {"a wait for nothing", nothing_to_wait_for, 0},
     {0},
 };
