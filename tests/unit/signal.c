@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Signals as events of the loop, with real signals.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "kit/kit.h"
+#include "loop/signal.h"
+
+/* What came, in order. */
+struct seen {
+    struct loop *loop;
+    int signos[16];
+    int count;
+};
+
+static void on_signal(void *owner, int signo)
+{
+    struct seen *seen = owner;
+
+    assert_in_range(seen->count, 0, 15);
+    seen->signos[seen->count++] = signo;
+    loop_stop(seen->loop);
+}
+
+static struct loop *open_loop(void)
+{
+    struct loop *loop = loop_new(poller_open(NULL));
+
+    assert_non_null(loop);
+    return loop;
+}
+
+static void close_loop(struct loop *loop)
+{
+    loop_signals_fini(loop);
+    loop_free(loop);
+}
+
+static void turn(struct loop *loop)
+{
+    assert_int_equal(loop_turn(loop), 0);
+}
+
+static void it_ends_a_wait(void **state)
+{
+    struct itimerval soon = {.it_value.tv_usec = 10000};
+    struct seen seen = {.loop = open_loop()};
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGALRM, on_signal, &seen), 0);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    assert_int_equal(loop_run(seen.loop), 0);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.signos[0], SIGALRM);
+    close_loop(seen.loop);
+}
+
+/* More than a pipe has room for: the handler must not block in it, and one call tells of all. */
+static void many_are_one(void **state)
+{
+    enum { MANY = 100000 };
+    struct seen seen = {.loop = open_loop()};
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+    for (int i = 0; i < MANY; i++)
+        raise(SIGUSR1);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 1);
+    raise(SIGUSR1);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 2);
+    close_loop(seen.loop);
+}
+
+static void each_kind_is_told(void **state)
+{
+    static const int signos[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD, SIGWINCH};
+    enum { KINDS = sizeof signos / sizeof *signos };
+    struct seen seen = {.loop = open_loop()};
+
+    (void)state;
+    for (int i = 0; i < KINDS; i++)
+        assert_int_equal(loop_signal(seen.loop, signos[i], on_signal, &seen), 0);
+    for (int i = 0; i < KINDS; i++)
+        raise(signos[i]);
+    turn(seen.loop);
+    assert_int_equal(seen.count, KINDS);
+    for (int i = 0; i < KINDS; i++) {
+        bool found = false;
+
+        for (int j = 0; j < KINDS; j++)
+            found = found || seen.signos[j] == signos[i];
+        assert_true(found);
+    }
+    close_loop(seen.loop);
+}
+
+static void errno_survives(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+    errno = 12345;
+    for (int i = 0; i < 70000; i++) /* until the pipe is full and write(2) fails */
+        raise(SIGUSR1);
+    assert_int_equal(errno, 12345);
+    close_loop(seen.loop);
+}
+
+static volatile sig_atomic_t caught;
+
+static void catch_signal(int signo)
+{
+    caught = signo;
+}
+
+static void what_was_is_given_back(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    struct sigaction own = {.sa_handler = catch_signal, .sa_flags = SA_RESTART};
+    struct sigaction now;
+    int descriptors = kit_descriptors(getpid());
+
+    (void)state;
+    signal(SIGUSR1, SIG_IGN);
+    sigaddset(&own.sa_mask, SIGTERM);
+    sigaction(SIGUSR2, &own, NULL);
+    for (int i = 0; i < 2; i++) { /* the second time replaces, and must not forget what was */
+        assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+        assert_int_equal(loop_signal(seen.loop, SIGUSR2, on_signal, &seen), 0);
+    }
+    raise(SIGUSR2);
+    assert_int_equal(caught, 0);
+    loop_signals_fini(seen.loop);
+    assert_int_equal(kit_descriptors(getpid()), descriptors);
+    sigaction(SIGUSR1, NULL, &now);
+    assert_true(now.sa_handler == SIG_IGN);
+    sigaction(SIGUSR2, NULL, &now);
+    assert_true(now.sa_handler == catch_signal);
+    assert_true(now.sa_flags & SA_RESTART);
+    assert_true(sigismember(&now.sa_mask, SIGTERM));
+    raise(SIGUSR2);
+    assert_int_equal(caught, SIGUSR2);
+    loop_signals_fini(seen.loop); /* twice does no harm */
+    assert_int_equal(seen.count, 0);
+    loop_free(seen.loop);
+}
+
+static void it_can_be_begun_again(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct seen seen = {.loop = open_loop()};
+
+        assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+        raise(SIGUSR1);
+        turn(seen.loop);
+        assert_int_equal(seen.count, 1);
+        close_loop(seen.loop);
+    }
+}
+
+static void what_is_no_signal(void **state)
+{
+    struct loop *loop = open_loop();
+
+    (void)state;
+    assert_int_equal(loop_signal(loop, 0, on_signal, NULL), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(loop_signal(loop, 1000, on_signal, NULL), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(loop_signal(loop, SIGKILL, on_signal, NULL), -1);
+    assert_int_equal(errno, EINVAL);
+    close_loop(loop);
+}
+
+/* A caught and blocked signal, and still the parent sees the death by it. */
+static void dying_is_seen_by_the_parent(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    sigset_t mask;
+    pid_t child;
+    int status;
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGTERM, on_signal, &seen), 0);
+    child = fork();
+    if (child == 0) {
+        sigfillset(&mask);
+        sigprocmask(SIG_SETMASK, &mask, NULL);
+        signal_die(SIGTERM);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    close_loop(seen.loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_ends_a_wait),         cmocka_unit_test(many_are_one),
+        cmocka_unit_test(each_kind_is_told),      cmocka_unit_test(errno_survives),
+        cmocka_unit_test(what_was_is_given_back), cmocka_unit_test(it_can_be_begun_again),
+        cmocka_unit_test(what_is_no_signal),      cmocka_unit_test(dying_is_seen_by_the_parent),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
