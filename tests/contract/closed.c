@@ -148,6 +148,25 @@ static void reused_after_dup_and_close(struct subject *subject)
     subject_read(number, "y");
 }
 
+/* The very same pipe comes back under the number, while epoll still watches it there. */
+static void the_same_again_after_dup_and_close(struct subject *subject)
+{
+    int ends[2];
+    int number;
+
+    subject_pipe(subject, ends);
+    number = subject_keep(subject, dup(ends[0]));
+    subject_add(subject, number, POLLER_OUT);
+    subject_close(subject, number);
+    assert_int_equal(poller_remove(subject->poller, number), 0);
+    subject_keep(subject, dup2(ends[0], number));
+    subject_add(subject, number, POLLER_IN);
+    subject_quiet(subject, 0);
+    subject_write(ends[1], "x");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(subject_ready(subject, number), POLLER_IN);
+}
+
 static void a_number_used_again(struct subject *subject)
 {
     int old[2], young[2];
@@ -208,6 +227,7 @@ const struct contract_case contract_closed[] = {
     {"modified after it was invalid", modified_after_invalid, 0},
     {"removed after dup and close", removed_after_dup_and_close, 0},
     {"number used again after dup and close", reused_after_dup_and_close, 0},
+    {"the same again after dup and close", the_same_again_after_dup_and_close, 0},
     {"number used again", a_number_used_again, 0},
     {"number used again unnoticed", a_number_used_again_unnoticed, 0},
     {"what is removed is silent", removed_is_silent, 0},

@@ -122,12 +122,34 @@ static void a_steady_flow_needs_no_more(void **state)
     buf_fini(&buf);
 }
 
+/* A queue is slid to the front only when that frees as much as it moves: else a nearly full one
+ * would be moved as a whole for every few bytes. */
+static void a_byte_is_moved_a_few_times_only(void **state)
+{
+    enum { QUEUED = 2000, FLOW = 100000 };
+    struct buf buf;
+    int slides = 0;
+
+    (void)state;
+    buf_init(&buf, SIZE_MAX);
+    for (int i = 0; i < QUEUED; i++)
+        assert_int_equal(buf_add(&buf, "x", 1), 0);
+    for (int i = 0; i < FLOW; i++) {
+        buf_take(&buf, 1);
+        assert_int_equal(buf_add(&buf, "x", 1), 0);
+        slides += buf.start == 0;
+    }
+    assert_in_range(slides, 1, 2 * FLOW / QUEUED);
+    buf_fini(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_operations),
         cmocka_unit_test(the_bound_is_exact),
         cmocka_unit_test(a_steady_flow_needs_no_more),
+        cmocka_unit_test(a_byte_is_moved_a_few_times_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

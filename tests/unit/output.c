@@ -41,6 +41,7 @@ struct fixture {
     int changes;
     size_t written; /* bytes that output_write has taken */
     size_t read;
+    int descriptors; /* that were open before */
 };
 
 /* The byte at PLACE of the stream that all of these write. */
@@ -58,7 +59,8 @@ static void on_change(void *owner)
 
 static void begin(struct fixture *fixture, int fd, int reader)
 {
-    *fixture = (struct fixture){.fd = fd, .reader = reader};
+    *fixture =
+        (struct fixture){.fd = fd, .reader = reader, .descriptors = kit_descriptors(getpid())};
     fixture->loop = loop_new(poller_open(NULL));
     assert_non_null(fixture->loop);
     assert_int_equal(output_init(&fixture->output, fixture->loop, fd, QUEUE, on_change, fixture),
@@ -71,6 +73,8 @@ static void end(struct fixture *fixture)
     assert_false(fcntl(fixture->fd, F_GETFL) & O_NONBLOCK);
     output_fini(&fixture->output);
     loop_free(fixture->loop);
+    if (fixture->descriptors > 0)
+        assert_int_equal(kit_descriptors(getpid()), fixture->descriptors);
     assert_int_equal(close(fixture->fd), 0); /* it stayed ours */
     if (fixture->reader >= 0)
         close(fixture->reader);
@@ -267,6 +271,7 @@ static void a_pipe_without_reader(void **state)
     assert_int_equal(pipe(ends), 0);
     begin(&fixture, ends[1], -1);
     close(ends[0]);
+    fixture.descriptors--;
     assert_fails_for_good(&fixture, EPIPE);
 }
 
@@ -295,6 +300,7 @@ static void a_socket_without_peer(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     begin(&fixture, ends[1], -1);
     close(ends[0]);
+    fixture.descriptors--;
     assert_fails_for_good(&fixture, EPIPE);
 }
 
@@ -309,6 +315,7 @@ static void the_reader_leaves_in_between(void **state)
     begin(&fixture, ends[1], -1);
     fill(&fixture);
     close(ends[0]);
+    fixture.descriptors--;
     assert_int_equal(loop_turn(fixture.loop), 0);
     assert_int_equal(fixture.changes, 1);
     assert_int_equal(fixture.output.error, EPIPE);
