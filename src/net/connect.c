@@ -375,6 +375,8 @@ static void connector_step(struct connector *connector)
     if (!side && !timer_is_set(&connector->next) && connector_under_way(connector) == 0 &&
         !connector->sides[0].is_pending && !connector->sides[1].is_pending)
         connector_lose(connector);
+    else if (connector->options.on_progress)
+        connector->options.on_progress(connector->owner);
 }
 
 static void connector_on_next(void *owner)

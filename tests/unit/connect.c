@@ -33,9 +33,19 @@ struct seeker {
     char where[ADDRESS_TEXT]; /* it is connected to */
     int64_t begun;
     int64_t ended;
-    int listener; /* for what a test does in the midst of a turn */
+    char doing[256]; /* as on_progress saw it last */
+    int listener;    /* for what a test does in the midst of a turn */
     bool with_data;
 };
+
+/* Remembers what it is doing, as a program that shows it would. */
+static void seeker_on_progress(void *owner)
+{
+    struct seeker *seeker = owner;
+
+    assert_int_equal(seeker->done, 0);
+    connect_describe(seeker->connector, seeker->doing, sizeof seeker->doing);
+}
 
 static void seeker_on_done(void *owner, const struct connect_outcome *outcome)
 {
@@ -61,6 +71,7 @@ static void seeker_start(struct seeker *seeker, void **state)
     *seeker = (struct seeker){.loop = turns_new(*state)};
     nameserver_start(&seeker->server, seeker->loop);
     seeker->options.name_server = seeker->server.where;
+    seeker->options.on_progress = seeker_on_progress;
 }
 
 static void seeker_begin(struct seeker *seeker, const char *where)
@@ -557,6 +568,7 @@ static void all_that_is_under_way_is_told_at_the_time_limit(void **state)
     snprintf(text, sizeof text, "timed out after 0.5 s while connecting to %s and %s", pair.where6,
              pair.where4);
     assert_result(&pair.seeker, CONNECT_TIMEOUT, text);
+    assert_string_equal(pair.seeker.doing, strstr(text, "connecting to"));
     assert_int_equal(pair.seeker.outcome.error, ETIMEDOUT);
     close_all(fillers6);
     close_all(fillers4);
