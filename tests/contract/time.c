@@ -181,13 +181,13 @@ static void signals_do_not_end_one_without_end(struct subject *subject)
     subject_end_child(child);
 }
 
-/* One call that sleeps, where busy makes thousands. */
+/* One call that sleeps, or a few; busy, which makes as many as it can, gives none of them time. */
 static void a_wait_sleeps(struct subject *subject)
 {
     add_idle(subject);
     subject_quiet(subject, 20 * CLOCK_MILLISECOND);
     if (subject_is(subject, "busy"))
-        assert_true(subject->waits > 50);
+        assert_int_equal(subject->longest_timeout, 0);
     else
         assert_in_range(subject->waits, 1, 4);
 }
