@@ -26,15 +26,17 @@ size_t strace_format(const struct poller_call *call, char *bytes, size_t size)
     return length + (text_is_cut(&tail) ? TAIL - 1 : tail.length);
 }
 
-static void strace_write(struct strace *strace, const char *bytes, size_t n)
+void strace_to_file(void *owner, const char *line, size_t n)
 {
-    while (n > 0 && !strace->error) {
-        ssize_t written = write(strace->fd, bytes, n);
+    struct strace_file *file = owner;
+
+    while (n > 0 && !file->error) {
+        ssize_t written = write(file->fd, line, n);
 
         if (written < 0 && errno != EINTR)
-            strace->error = errno;
+            file->error = errno;
         if (written > 0) {
-            bytes += written;
+            line += written;
             n -= (size_t)written;
         }
     }
@@ -42,21 +44,16 @@ static void strace_write(struct strace *strace, const char *bytes, size_t n)
 
 static void strace_observe(void *context, const struct poller_call *call)
 {
+    const struct strace *strace = context;
     char line[STRACE_LINE];
     size_t length = strace_format(call, line, sizeof line - 1);
 
     line[length++] = '\n';
-    strace_write(context, line, length);
+    strace->write(strace->owner, line, length);
 }
 
-void strace_start(struct strace *strace, struct poller *poller, int fd)
+void strace_start(struct strace *strace, struct poller *poller, strace_fn *write, void *owner)
 {
-    *strace = (struct strace){.fd = fd};
+    *strace = (struct strace){.write = write, .owner = owner};
     poller_observe(poller, strace_observe, strace);
-}
-
-void strace_stop(struct strace *strace, struct poller *poller)
-{
-    (void)strace;
-    poller_observe(poller, NULL, NULL);
 }

@@ -19,15 +19,25 @@ enum { STRACE_LINE = 16384 };
 /* Writes CALL with its duration, without a newline, to TEXT. Returns its length, less than SIZE. */
 size_t strace_format(const struct poller_call *call, char *text, size_t size);
 
+/* Takes one line of N bytes, newline included, borrowed during the call. It must not use the
+ * poller. */
+typedef void strace_fn(void *owner, const char *line, size_t n);
+
 struct strace {
-    int fd;    /* where the lines go; waited for, since a lost line would be a lie */
+    strace_fn *write;
+    void *owner;
+};
+
+/* Hands a line for every call of POLLER to WRITE from now on. */
+void strace_start(struct strace *strace, struct poller *poller, strace_fn *write, void *owner);
+
+/* Where lines go to a descriptor. It is waited for: a lost line would be a lie. */
+struct strace_file {
+    int fd;
     int error; /* errno of the write that failed; nothing is written any more */
 };
 
-/* Writes every call of POLLER from now on to FD, which stays the caller's. */
-void strace_start(struct strace *strace, struct poller *poller, int fd);
-
-/* Ends that. */
-void strace_stop(struct strace *strace, struct poller *poller);
+/* The strace_fn whose owner is a struct strace_file. */
+void strace_to_file(void *owner, const char *line, size_t n);
 
 #endif
