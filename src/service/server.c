@@ -1,69 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Gates let clients in; instances are the services that run, each with what its clients share.
+ * What a server has once: its loop, its output, and its end.
  *
- * Every way in which a client ends -- its own, ours, a failure -- comes to client_on_closed, and
- * nothing else frees one. Its descriptor is closed by then, so that is also the moment at which a
- * gate that was out of descriptors, or held by the limit, may open again.
+ * The end goes in steps, each of which waits for the one before: the gates close, what is queued is
+ * sent, the clients are closed, the summary is written, the output drains. None is waited for
+ * longer than SERVER_GRACE_NS.
  */
 #include "config.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "net/listen.h"
-#include "service/log.h"
-#include "service/server.h"
+#include "service/inside.h"
 
 /* How long the end waits for what is queued, and then for the log. */
 #define SERVER_GRACE_NS CLOCK_SECOND
-
-/* How often at most a pause of accepting is logged: it may come and go with every client. */
-#define SERVER_NOTICE_NS (60 * CLOCK_SECOND)
-
-/* How often a port that the kernel picked is given back, since another family has it taken. */
-enum { SERVER_PICKS = 50 };
-
-struct instance {
-    const struct service *service;
-    struct server *server;
-    void *shared;
-    struct list link;
-};
-
-struct gate {
-    struct listener listener;
-    struct instance *instance;
-    struct list link;
-};
-
-struct server {
-    struct server_options options;
-    struct loop *loop;
-    struct log log;
-    struct list instances;
-    struct list gates;
-    struct list clients;
-    size_t client_count;
-    struct server_stats stats;
-    int64_t next_notice; /* before that, pauses are not logged */
-    struct watch leash;
-    struct timer grace;
-    bool is_shut; /* some gate lets nobody in, until a client leaves */
-    bool is_ending;
-    bool is_summarised;
-    bool is_output_lost;
-    bool is_done;
-    int error; /* of server_fail */
-};
 
 struct loop *server_loop(const struct server *server)
 {
@@ -110,8 +65,7 @@ static void server_summarise(struct server *server)
                  stats->bytes_sent, extra);
 }
 
-/* Each step of the end waits for the one before: clients gone, summary written, log drained. */
-static void server_go_on_ending(struct server *server)
+void server_go_on_ending(struct server *server)
 {
     if (!server->is_ending || server->client_count > 0)
         return;
@@ -142,21 +96,6 @@ static void server_on_grace(void *owner)
         loop_stop(server->loop);
     else
         server_arm_grace(server);
-}
-
-static void gate_free(struct gate *gate)
-{
-    list_remove(&gate->link);
-    listener_close(&gate->listener);
-    free(gate);
-}
-
-static void server_close_gates(struct server *server)
-{
-    struct gate *gate;
-
-    while ((gate = list_first(&server->gates)))
-        gate_free(gate);
 }
 
 void server_stop(struct server *server)
@@ -224,309 +163,6 @@ void server_print(struct server *server, const char *bytes, size_t n)
     log_print(&server->log, bytes, n);
 }
 
-/* ---- clients ---- */
-
-static void client_on_data(void *owner, const char *bytes, size_t n)
-{
-    struct client *client = owner;
-
-    client->service->on_data(client, bytes, n);
-}
-
-static void client_on_end(void *owner)
-{
-    struct client *client = owner;
-
-    if (client->service->on_end)
-        client->service->on_end(client);
-}
-
-static void client_on_drained(void *owner)
-{
-    struct client *client = owner;
-
-    if (client->server->is_ending)
-        conn_close(&client->conn);
-    else if (client->service->on_drained)
-        client->service->on_drained(client);
-}
-
-static void server_open_gates(struct server *server)
-{
-    server->is_shut = false;
-    for (struct list *link = server->gates.next; link != &server->gates; link = link->next)
-        listener_resume(&((struct gate *)link->owner)->listener);
-}
-
-static void client_on_closed(void *owner, int error)
-{
-    struct client *client = owner;
-    struct server *server = client->server;
-
-    (void)error;
-    if (client->service->leave)
-        client->service->leave(client);
-    server->stats.bytes_received += client->conn.received;
-    server->stats.bytes_sent += client->conn.sent;
-    list_remove(&client->link);
-    free(client);
-    server->client_count--;
-    if (server->is_shut)
-        server_open_gates(server);
-    server_go_on_ending(server);
-}
-
-static const struct conn_events client_events = {
-    .on_data = client_on_data,
-    .on_end = client_on_end,
-    .on_drained = client_on_drained,
-    .on_closed = client_on_closed,
-};
-
-/* Makes a client of FD, which is closed when that fails. Returns 0, or -1 with errno. */
-static int client_new(struct instance *instance, int fd)
-{
-    struct server *server = instance->server;
-    struct client *client = calloc(1, instance->service->client_size);
-
-    if (!client) {
-        close(fd);
-        errno = ENOMEM;
-        return -1;
-    }
-    client->server = server;
-    client->service = instance->service;
-    client->shared = instance->shared;
-    list_init(&client->link, client);
-    if (conn_start(&client->conn, server->loop, fd, client->service->queue_max, &client_events,
-                   client) < 0) {
-        free(client);
-        return -1;
-    }
-    list_append(&server->clients, &client->link);
-    server->client_count++;
-    if (client->service->join)
-        client->service->join(client);
-    return 0;
-}
-
-/* ---- gates ---- */
-
-/* Counts a pause of accepting; returns whether it is to be logged. */
-static bool server_note_pause(struct server *server)
-{
-    int64_t now = loop_now(server->loop);
-
-    server->is_shut = true;
-    server->stats.pauses++;
-    if (now < server->next_notice)
-        return false;
-    server->next_notice = now + SERVER_NOTICE_NS;
-    return true;
-}
-
-static void server_hold_gates(struct server *server)
-{
-    if (server_note_pause(server))
-        log_line(&server->log, "%zu clients are the limit: new ones wait until one leaves",
-                 server->options.max_clients);
-    for (struct list *link = server->gates.next; link != &server->gates; link = link->next)
-        listener_hold(&((struct gate *)link->owner)->listener);
-}
-
-static void gate_refuse(struct gate *gate, int fd, int error, const char *who)
-{
-    struct server *server = gate->instance->server;
-    char why[128];
-
-    server->stats.refused++;
-    poller_explain(loop_poller(server->loop), fd, error, why, sizeof why);
-    log_line(&server->log, "refused %s: %s", who, why);
-}
-
-/* Who comes over a unix socket mostly has no name of its own: it is called after where it came to.
- */
-static void gate_name_peer(const struct gate *gate, const struct address *peer,
-                           char text[ADDRESS_TEXT])
-{
-    address_format(peer, text);
-    if (strcmp(text, "unix:") == 0)
-        address_format(&gate->listener.address, text);
-}
-
-static void gate_on_accept(void *owner, int fd, const struct address *peer)
-{
-    struct gate *gate = owner;
-    struct server *server = gate->instance->server;
-    char who[ADDRESS_TEXT];
-
-    gate_name_peer(gate, peer, who);
-    server->stats.connections++;
-    if (client_new(gate->instance, fd) < 0) {
-        gate_refuse(gate, fd, errno, who);
-        return;
-    }
-    if (!server->options.is_quiet)
-        log_line(&server->log, "Got connection from %s", who);
-    if (server->client_count == server->options.max_clients)
-        server_hold_gates(server);
-}
-
-/* When it goes on, the connections that are logged then show it. */
-static void gate_on_pause(void *owner, int error)
-{
-    struct gate *gate = owner;
-    struct server *server = gate->instance->server;
-    char where[ADDRESS_TEXT];
-
-    if (error == 0 || !server_note_pause(server))
-        return;
-    address_format(&gate->listener.address, where);
-    log_line(&server->log, "%s: %s: new clients wait: %s", gate->instance->service->name, where,
-             strerror(error));
-}
-
-static struct instance *server_find_instance(struct server *server, const struct service *service)
-{
-    for (struct list *link = server->instances.next; link != &server->instances;
-         link = link->next) {
-        struct instance *instance = link->owner;
-
-        if (instance->service == service)
-            return instance;
-    }
-    return NULL;
-}
-
-/* Returns the instance of SERVICE, made when it is asked for first; NULL with errno. */
-static struct instance *server_instance(struct server *server, const struct service *service)
-{
-    struct instance *instance = server_find_instance(server, service);
-
-    if (instance)
-        return instance;
-    instance = calloc(1, sizeof *instance);
-    if (!instance)
-        return NULL;
-    instance->service = service;
-    instance->server = server;
-    list_init(&instance->link, instance);
-    if (service->open && !(instance->shared = service->open(server))) {
-        free(instance);
-        return NULL;
-    }
-    list_append(&server->instances, &instance->link);
-    return instance;
-}
-
-static struct gate *gate_new(struct server *server, const struct service *service)
-{
-    struct instance *instance = server_instance(server, service);
-    struct gate *gate = instance ? calloc(1, sizeof *gate) : NULL;
-
-    if (!gate)
-        return NULL;
-    gate->instance = instance;
-    list_init(&gate->link, gate);
-    return gate;
-}
-
-/* Lets clients in at ADDRESS. Returns the gate, or NULL with errno. */
-static struct gate *server_open_gate(struct server *server, const struct service *service,
-                                     const struct address *address)
-{
-    struct gate *gate = gate_new(server, service);
-
-    if (!gate)
-        return NULL;
-    if (listener_start(&gate->listener, server->loop, address, gate_on_accept, gate_on_pause,
-                       gate) < 0) {
-        free(gate);
-        return NULL;
-    }
-    list_append(&server->gates, &gate->link);
-    return gate;
-}
-
-/* Closes the newest COUNT gates. */
-static void server_take_back(struct server *server, size_t count)
-{
-    int error = errno;
-
-    while (count-- > 0)
-        gate_free(server->gates.prev->owner);
-    errno = error;
-}
-
-static bool is_family_missing(int error)
-{
-    return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
-}
-
-/* Opens a gate at every address, the later ones at the port of the first that is open. Returns 0,
- * or -1 with errno, no gate more than before, and *FAILED. */
-static int server_try_listen(struct server *server, const struct service *service,
-                             const struct address *addresses, size_t count, struct address *failed)
-{
-    size_t opened = 0;
-    uint16_t port = 0;
-    int missing = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        struct address address = addresses[i];
-        struct gate *gate;
-
-        if (port != 0)
-            address_set_port(&address, port);
-        gate = server_open_gate(server, service, &address);
-        if (gate) {
-            port = address_port(&gate->listener.address);
-            opened++;
-            continue;
-        }
-        *failed = address;
-        missing = errno;
-        if (!is_family_missing(errno)) {
-            server_take_back(server, opened);
-            return -1;
-        }
-    }
-    errno = missing;
-    return opened > 0 ? 0 : -1;
-}
-
-int server_listen(struct server *server, const struct service *service,
-                  const struct address *addresses, size_t count, struct address *failed)
-{
-    int picks = address_port(&addresses[0]) == 0 && count > 1 ? SERVER_PICKS : 1;
-    int result;
-
-    do
-        result = server_try_listen(server, service, addresses, count, failed);
-    while (result < 0 && errno == EADDRINUSE && --picks > 0);
-    return result;
-}
-
-int server_adopt(struct server *server, const struct service *service, int fd)
-{
-    struct gate *gate = gate_new(server, service);
-
-    if (!gate) {
-        int error = errno;
-
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    if (listener_adopt(&gate->listener, server->loop, fd, gate_on_accept, gate_on_pause, gate) <
-        0) {
-        free(gate);
-        return -1;
-    }
-    list_append(&server->gates, &gate->link);
-    return 0;
-}
-
 /* ---- the whole ---- */
 
 static void server_on_leash(void *owner, unsigned ready)
@@ -585,28 +221,14 @@ fail:
     return NULL;
 }
 
-/* Only where the loop could not go on: else all are gone. */
-static void client_drop(struct client *client)
-{
-    if (client->service->leave)
-        client->service->leave(client);
-    watch_stop(&client->conn.watch);
-    close(client->conn.watch.fd);
-    buf_fini(&client->conn.queue);
-    list_remove(&client->link);
-    free(client);
-}
-
 void server_free(struct server *server)
 {
-    struct client *client;
     struct instance *instance;
 
     if (!server)
         return;
     if (server->loop) {
-        while ((client = list_first(&server->clients)))
-            client_drop(client);
+        server_drop_clients(server);
         server_close_gates(server);
         while ((instance = list_take_first(&server->instances))) {
             if (instance->service->close)
@@ -621,21 +243,10 @@ void server_free(struct server *server)
     free(server);
 }
 
-static void server_announce(struct server *server)
-{
-    for (struct list *link = server->gates.next; link != &server->gates; link = link->next) {
-        const struct gate *gate = link->owner;
-        char where[ADDRESS_TEXT];
-
-        address_format(&gate->listener.address, where);
-        log_announce(&server->log, "%s listening on %s", gate->instance->service->name, where);
-    }
-}
-
 /* What fails anywhere in a turn is looked at between two turns. */
 int server_run(struct server *server)
 {
-    server_announce(server);
+    server_announce_gates(server);
     while (!server->is_done) {
         if (server_output_error(server) != 0)
             server_lose_output(server);
