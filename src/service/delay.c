@@ -139,12 +139,14 @@ static void delay_close(void *shared)
     free(delay);
 }
 
+/* The clock is read anew: the turn's time may be from before this client connected, which is let in
+ * together with others. */
 static void delay_join(struct client *client)
 {
     struct delay *delay = client->shared;
     struct delay_client *member = (struct delay_client *)client;
 
-    member->due = loop_now(server_loop(delay->server)) + server_interval(delay->server);
+    member->due = clock_now() + server_interval(delay->server);
     list_init(&member->link, member);
     list_append(&delay->newcomers, &member->link);
     delay_format(delay);
