@@ -28,8 +28,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Newer architectures have no epoll_wait system call: libc makes epoll_pwait of it. */
-#ifdef SYS_epoll_wait
+/* Newer architectures have no epoll_wait system call: libc makes epoll_pwait of it, and musl does
+ * so everywhere. */
+#if defined SYS_epoll_wait && defined __GLIBC__
 enum { EP_IS_PWAIT = 0 };
 #else
 enum { EP_IS_PWAIT = 1 };
@@ -243,6 +244,8 @@ static int ep_set(struct poller *poller, int fd, unsigned was, unsigned want)
     if (result < 0 && errno == EPERM) {
         entry->slot = EP_SILENT;
         result = ep_always_set(poller, fd, want);
+        if (result < 0)
+            entry->slot = EP_KERNEL; /* or the next file of this number would be taken for one */
     }
     return result;
 }

@@ -12,14 +12,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 
 #include "base/clock.h"
 #include "poller/backend.h"
 #include "poller/names.h"
 
-/* glibc makes its select() of the pselect6 system call since 2.34. */
-#if defined __GLIBC__ && defined __linux__ && __GLIBC_PREREQ(2, 34)
+/* Newer architectures have no select system call, and glibc leaves it alone since 2.34: then
+ * select() is made of pselect6. Other libraries do not know the name __GLIBC_PREREQ, so no #if may
+ * use it. */
+#if defined __linux__ && !defined SYS_select
 enum { SEL_IS_PSELECT6 = 1 };
+#elif defined __linux__ && defined __GLIBC__
+enum { SEL_IS_PSELECT6 = __GLIBC_PREREQ(2, 34) };
 #else
 enum { SEL_IS_PSELECT6 = 0 };
 #endif
