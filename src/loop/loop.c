@@ -253,22 +253,25 @@ static int64_t loop_timeout(const struct loop *loop)
     return top->due > loop->now ? top->due - loop->now : 0;
 }
 
-/* Step 6. */
+static void watch_dispatch(struct watch *watch, unsigned ready)
+{
+    if (ready & POLLER_INVALID) {
+        poller_remove(watch->loop->poller, watch->fd);
+        watch->was = watch->want = 0;
+        watch->error = EBADF;
+    } else {
+        ready &= watch->want == 0 ? 0 : watch->want | POLLER_ERR | POLLER_HUP;
+    }
+    if (ready != 0)
+        watch->on_ready(watch->owner, ready);
+}
+
+/* Step 6. A handler may have changed what a later one in the batch wants, or stopped it. */
 static void loop_dispatch(struct loop *loop)
 {
-    for (int i = 0; i < loop->batch_count; i++) {
-        struct watch *watch = loop->batch[i].data;
-        unsigned ready = loop->batch[i].ready;
-
-        if (!watch)
-            continue;
-        if (ready & POLLER_INVALID) {
-            poller_remove(loop->poller, watch->fd);
-            watch->was = watch->want = 0;
-            watch->error = EBADF;
-        }
-        watch->on_ready(watch->owner, ready);
-    }
+    for (int i = 0; i < loop->batch_count; i++)
+        if (loop->batch[i].data)
+            watch_dispatch(loop->batch[i].data, loop->batch[i].ready);
     loop->batch_count = 0;
 }
 

@@ -81,7 +81,8 @@ int watch_start(struct watch *watch, struct loop *loop, int fd, unsigned want);
 
 bool watch_is_started(const struct watch *watch);
 
-/* Says what is wanted from now on. */
+/* Says what is wanted from now on; what is not is not told any more, even where it has been
+ * reported in this turn. */
 void watch_want(struct watch *watch, unsigned want);
 
 /* Stops at once and leaves the descriptor open. Does nothing where it is not started. */

@@ -300,6 +300,43 @@ static void a_stopped_watch_hears_nothing(void **state)
     loop_free(loop);
 }
 
+static void want_nothing_of_other(struct actor *actor)
+{
+    watch_want(&actor->other->watch, 0);
+}
+
+static void want_out_of_other(struct actor *actor)
+{
+    watch_want(&actor->other->watch, POLLER_OUT);
+}
+
+/* The event is in the batch already when another's handler changes what is wanted: a reader would
+ * take bytes for which there is nobody any more. */
+static void what_is_wanted_no_longer_is_not_told(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, second;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&second, loop, "second");
+    first.other = &second;
+    first.act = want_nothing_of_other;
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&second, SECOND, POLLER_IN | POLLER_OUT);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    fake_at(clock_now(), SECOND, POLLER_IN | POLLER_OUT | POLLER_HUP);
+    turn(loop);
+    fake_expect("set 10 - IN; set 11 - IN|OUT; wait ever; first IN");
+    first.act = want_out_of_other;
+    watch_want(&second.watch, POLLER_IN | POLLER_OUT);
+    turn(loop);
+    fake_expect("wait ever; first IN; second OUT|HUP");
+    turn(loop);
+    fake_expect("set 11 IN|OUT OUT; wait ever; first IN; second OUT|HUP");
+    loop_free(loop);
+}
+
 /* A client that its owner allocated: freed when it is closed, while its event was still to come. */
 struct client {
     struct actor actor;
@@ -623,6 +660,7 @@ int main(void)
         cmocka_unit_test_teardown(a_timer_stops_or_moves_another, fake_stop),
         cmocka_unit_test_teardown(chatter_moves_no_timer, fake_stop),
         cmocka_unit_test_teardown(a_stopped_watch_hears_nothing, fake_stop),
+        cmocka_unit_test_teardown(what_is_wanted_no_longer_is_not_told, fake_stop),
         cmocka_unit_test_teardown(a_closed_watch_is_gone_and_its_number_is_not, fake_stop),
         cmocka_unit_test_teardown(a_close_does_not_wait, fake_stop),
         cmocka_unit_test_teardown(wants_are_told_once_a_turn, fake_stop),
