@@ -40,14 +40,15 @@ void main_print_backends(void)
     main_end_printing();
 }
 
-/* A long option has a value of 256 or more, or the letter of its short form. */
-void main_refuse_option(int result, char **argv)
+/* A letter that is known is refused only as the long form of it, with an argument that it does not
+ * take. The word alone does not tell: inside of "-xy" it is still the one before. */
+void main_refuse_option(int result, char **argv, const char *letters)
 {
     const char *word = argv[optind - 1];
 
     if (result == ':')
         die_usage("option '%s' needs an argument", word);
-    if (optopt >= 256 || (optopt > 0 && strncmp(word, "--", 2) == 0))
+    if (optopt >= 256 || (optopt > 0 && optopt != ':' && strchr(letters, optopt)))
         die_usage("option '%s' takes no argument", word);
     if (optopt > 0)
         die_usage("there is no option '-%c'", optopt);

@@ -23,8 +23,8 @@ _Noreturn void main_end_printing(void);
 _Noreturn void main_print_backends(void);
 
 /* Ends with a message for what getopt_long(3) returned, ':' or '?'; with opterr 0 and a ':' in
- * front of the short options. */
-_Noreturn void main_refuse_option(int result, char **argv);
+ * front of LETTERS, the short options. */
+_Noreturn void main_refuse_option(int result, char **argv, const char *letters);
 
 /* Ends with a message for poller_open of NAME, which may be NULL, that failed with ERROR. */
 _Noreturn void main_refuse_backend(const char *name, int error);

@@ -33,6 +33,8 @@ enum {
     OPTION_TIMESTAMPS
 };
 
+static const char options_letters[] = ":46b:hn:t:V";
+
 static const struct option options_long_options[] = {
     {"backend", required_argument, NULL, 'b'},
     {"connect-timeout", required_argument, NULL, OPTION_CONNECT_TIMEOUT},
@@ -222,9 +224,9 @@ void options_parse(struct client_options *options, int argc, char **argv)
         .session = {.connect = {.family = AF_UNSPEC, .timeout_ns = 30 * CLOCK_SECOND}},
     };
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":46b:hn:t:V", options_long_options, NULL)) >= 0) {
+    while ((option = getopt_long(argc, argv, options_letters, options_long_options, NULL)) >= 0) {
         if (option == '?' || option == ':')
-            main_refuse_option(option, argv);
+            main_refuse_option(option, argv, options_letters);
         options_take_option(options, option);
     }
     if (argc - optind > 1)

@@ -125,7 +125,7 @@ static void read_options(int argc, char **argv, struct server_options *options)
         case 'V':
             print_version();
         default:
-            main_refuse_option(c, argv);
+            main_refuse_option(c, argv, short_options);
         }
 }
 
