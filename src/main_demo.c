@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -41,7 +42,8 @@ static int demo_listen(int family, uint16_t *port)
 }
 
 /* The child. It has a process group of its own, so that Ctrl-C on the terminal reaches the client
- * alone: the server ends when the client has let go of the leash. */
+ * alone: the server ends when the client has let go of the leash. What POLLSPIN_BACKEND names is
+ * for the client to show: a server that waits by a lesson would send nothing. */
 static _Noreturn void demo_serve(int listener, int leash, int64_t interval_ns)
 {
     struct server_options options = {
@@ -51,6 +53,7 @@ static _Noreturn void demo_serve(int listener, int leash, int64_t interval_ns)
 
     setpgid(0, 0);
     signal(SIGPIPE, SIG_IGN);
+    unsetenv("POLLSPIN_BACKEND");
     server = server_new(&options);
     if (server && server_adopt(server, service_find("delay"), listener) == 0)
         result = server_run(server);
@@ -87,12 +90,13 @@ int demo_start(struct demo *demo, int family, int64_t interval_ns)
     return 0;
 }
 
-/* The signal is for a server that hangs; one that does not has ended by the leash already, or does
- * as soon as it runs. */
+/* The signal is for a server that hangs or was stopped; another has ended by the leash already, or
+ * does as soon as it runs. It cannot be ignored, so the wait has an end, and there is nothing that
+ * the server would have to tidy up. */
 void demo_stop(struct demo *demo)
 {
     close(demo->leash);
-    kill(demo->pid, SIGTERM);
+    kill(demo->pid, SIGKILL);
     while (waitpid(demo->pid, NULL, 0) < 0 && errno == EINTR)
         continue;
 }
