@@ -73,6 +73,7 @@ static bool session_has_conn(const struct session *session)
 static unsigned session_input_want(const struct session *session)
 {
     bool wanted = session->state == SESSION_STATE_OPEN && !session->input_has_ended &&
+                  session->conn.output == CONN_OUTPUT_OPEN &&
                   conn_room(&session->conn) >= SESSION_CHUNK;
 
     return wanted ? POLLER_IN : 0;
@@ -144,7 +145,10 @@ static void session_wait(struct session *session, const char *why)
         session->retry_limit = SESSION_RETRY_MOST;
     session_set_state(session, SESSION_STATE_WAITING);
     session_update(session);
-    timer_set(&session->timer, loop_now(session->loop) + delay);
+    if (timer_set(&session->timer, loop_now(session->loop) + delay) < 0) {
+        session_finish(session, SESSION_BROKEN, strerror(errno));
+        return;
+    }
     snprintf(text, sizeof text, "%s: %s; trying again in %.1f s", session->name, why,
              (double)delay / (double)CLOCK_SECOND);
     plain_end(session->plain);
@@ -265,6 +269,16 @@ static void session_end_input(struct session *session)
         conn_finish(&session->conn);
 }
 
+/* What could not be read must not look to the server like an end in order. */
+static void session_fail_input(struct session *session, int error)
+{
+    char why[128];
+
+    snprintf(why, sizeof why, "standard input: %s", strerror(error));
+    session_finish(session, SESSION_BROKEN, why);
+}
+
+/* EBADF says that it is not open for reading, as nohup(1) leaves it: there is nothing to send. */
 static void session_on_input(void *owner, unsigned ready)
 {
     struct session *session = owner;
@@ -275,8 +289,10 @@ static void session_on_input(void *owner, unsigned ready)
         n = read(session->input.fd, bytes, sizeof bytes);
     if (n > 0)
         conn_write(&session->conn, bytes, (size_t)n); /* session_input_want saw to the room */
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+    else if (n == 0 || errno == EBADF)
         session_end_input(session);
+    else if (errno != EAGAIN && errno != EINTR)
+        session_fail_input(session, errno);
     session_update(session);
 }
 
