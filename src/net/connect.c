@@ -432,18 +432,17 @@ static int connector_look_up(struct connector *connector)
     return connector->resolve ? 0 : -1;
 }
 
-/* The first step is made by the loop, so that on_done is never called from within connect_new. The
- * clock is read anew, since the loop may not have turned for a while. */
+/* The first step is made by the loop, so that on_done is never called from within connect_new, and
+ * is long due, since the blocking poller would not wait for a timer. For the limit the clock is
+ * read anew, since the loop may not have turned for a while. */
 static int connector_start(struct connector *connector)
 {
-    int64_t now = clock_now();
-
     if (connector->options.timeout_ns > 0 &&
-        timer_set(&connector->limit, now + connector->options.timeout_ns) < 0)
+        timer_set(&connector->limit, clock_now() + connector->options.timeout_ns) < 0)
         return -1;
     if (connector_look_up(connector) < 0)
         return -1;
-    return timer_set(&connector->next, now);
+    return timer_set(&connector->next, 0);
 }
 
 struct connector *connect_new(struct loop *loop, const struct target *target,
