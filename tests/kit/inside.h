@@ -90,6 +90,11 @@ void child_forget_env(void);
 /* A pipe whose ends are closed on exec. */
 void kit_pipe(int ends[2]);
 
+/* ---- a socket ---- */
+
+/* Has kit_cleanup close FD, and returns it; fails where it is -1, with errno, in WHAT. */
+int peer_register(int fd, const char *what);
+
 /* ---- each part's own share of kit_cleanup ---- */
 
 void process_cleanup(void);

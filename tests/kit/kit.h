@@ -5,8 +5,8 @@
  * test starts is ended by process id and what it makes is removed, also when it fails: call
  * kit_cleanup from its teardown.
  *
- * This includes all of it: cmocka and what that wants before itself, the programs, the terminal
- * and the peer.
+ * This includes all of it: cmocka and what that wants before itself, the programs, the terminal,
+ * the peer and the client.
  */
 #ifndef KIT_H
 #define KIT_H
@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "kit/client.h"
 #include "kit/peer.h"
 #include "kit/process.h"
 #include "kit/terminal.h"

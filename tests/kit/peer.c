@@ -26,7 +26,7 @@ struct peer {
 
 static struct peer *peers;
 
-static int peer_register(int fd, const char *what)
+int peer_register(int fd, const char *what)
 {
     struct peer *peer;
     struct stat status;
