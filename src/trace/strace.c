@@ -2,6 +2,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,19 +29,44 @@ size_t strace_format(const struct poller_call *call, char *bytes, size_t size)
     return length + (text_is_cut(&tail) ? TAIL - 1 : tail.length);
 }
 
+/* Returns what write(2) would, and 0 where whoever gave us FD made it O_NONBLOCK and there was no
+ * room, but is now. */
+static ssize_t strace_put(int fd, const char *line, size_t n)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    ssize_t written = write(fd, line, n);
+
+    if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        written = poll(&room, 1, -1) < 0 ? -1 : 0;
+    return written;
+}
+
+/* Whether it was a signal that cut a write to FD short. Otherwise there is room, or nobody waited.
+ */
+static bool strace_was_interrupted(int fd)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+    return poll(&room, 1, 0) == 0 && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
+/* EINTR is a failure too: a reader that does not read would otherwise keep the loop for ever from
+ * the very signal that should end the program. */
 void strace_to_file(void *owner, const char *line, size_t n)
 {
     struct strace_file *file = owner;
 
     while (n > 0 && !file->error) {
-        ssize_t written = write(file->fd, line, n);
+        ssize_t written = strace_put(file->fd, line, n);
 
-        if (written < 0 && errno != EINTR)
+        if (written < 0) {
             file->error = errno;
-        if (written > 0) {
-            line += written;
-            n -= (size_t)written;
+            return;
         }
+        line += written;
+        n -= (size_t)written;
+        if (n > 0 && strace_was_interrupted(file->fd))
+            file->error = EINTR;
     }
 }
 

@@ -31,7 +31,8 @@ struct strace {
 /* Hands a line for every call of POLLER to WRITE from now on. */
 void strace_start(struct strace *strace, struct poller *poller, strace_fn *write, void *owner);
 
-/* Where lines go to a descriptor. It is waited for: a lost line would be a lie. */
+/* Where lines go to a descriptor. It is waited for, until a signal comes: a lost line would be a
+ * lie, and so that is an error. */
 struct strace_file {
     int fd;
     int error; /* errno of the write that failed; nothing is written any more */

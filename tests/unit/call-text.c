@@ -8,15 +8,18 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "kit/kit.h"
 #include "poller/poller.h"
+#include "trace/strace.h"
 
 enum { TEXT_SIZE = 4096 };
 
@@ -304,13 +307,48 @@ static void the_list_ends(void **state)
     assert_true(count >= 5);
 }
 
+static void wake(int signo)
+{
+    (void)signo;
+}
+
+/* The signal that comes while nobody reads has to be obeyed: the write must not go on waiting. */
+static void a_stuck_reader_gives_way_to_a_signal(void **state)
+{
+    const struct sigaction action = {.sa_handler = wake};
+    const struct itimerval often = {{0, 10000}, {0, 10000}};
+    const struct itimerval never = {{0, 0}, {0, 0}};
+    struct strace_file file = {.fd = -1};
+    struct sigaction before;
+    static char line[STRACE_LINE];
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    file.fd = ends[1];
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    for (int i = 0; i < 1000 && !file.error; i++)
+        strace_to_file(&file, line, sizeof line);
+    assert_int_equal(file.error, EINTR);
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(poll_calls),          cmocka_unit_test(select_calls),
-        cmocka_unit_test(epoll_calls),         cmocka_unit_test(long_lists_are_cut),
-        cmocka_unit_test(event_names),         cmocka_unit_test(explanations),
-        cmocka_unit_test(choice_of_a_backend), cmocka_unit_test(the_list_ends),
+        cmocka_unit_test(poll_calls),
+        cmocka_unit_test(select_calls),
+        cmocka_unit_test(epoll_calls),
+        cmocka_unit_test(long_lists_are_cut),
+        cmocka_unit_test(event_names),
+        cmocka_unit_test(explanations),
+        cmocka_unit_test(choice_of_a_backend),
+        cmocka_unit_test(the_list_ends),
+        cmocka_unit_test(a_stuck_reader_gives_way_to_a_signal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
