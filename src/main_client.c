@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,16 +175,30 @@ static void client_stop(struct client *client)
         demo_stop(&client->demo);
 }
 
-static int client_result(const struct client *client)
+/* A terminal that has been stopped must not keep a signal from ending the program. */
+static bool client_may_speak(const struct client *client)
 {
+    struct pollfd now = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return client->signo == 0 || poll(&now, 1, 0) != 0;
+}
+
+static void client_say_end(const struct client *client)
+{
+    const char *file = client->options.inspect_file;
+
     if (client->signo != 0)
         die_warn("ended by signal %d (%s)", client->signo, strsignal(client->signo));
     else
         die_warn("%s", client->why);
     if (client->inspect.error)
-        die_warn("%s: %s",
-                 client->options.inspect_file ? client->options.inspect_file : "standard error",
-                 strerror(client->inspect.error));
+        die_warn("%s: %s", file ? file : "standard error", strerror(client->inspect.error));
+}
+
+static int client_result(const struct client *client)
+{
+    if (client_may_speak(client))
+        client_say_end(client);
     if (client->signo != 0)
         signal_die(client->signo);
     return client->inspect.error ? MAIN_FAILED : client_exit_of[client->end];
