@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Every test is a cmocka program of its own. Adding one is a line in check_PROGRAMS: its source has
+# the same name with .c, and all link the kit.
+if HAVE_TESTS
+AM_CPPFLAGS += -I$(top_srcdir)/tests $(CMOCKA_CFLAGS) $(VTERM_CFLAGS)
+LDADD = libtestkit.a libpollspin.a $(CARES_LIBS) $(CMOCKA_LIBS) $(VTERM_LIBS) $(TEST_LIBS)
+
+check_LIBRARIES = libtestkit.a
+libtestkit_a_SOURCES = \
+	tests/kit/child.c tests/kit/inside.h \
+	tests/kit/client.c tests/kit/client.h \
+	tests/kit/fake.c tests/kit/fake.h \
+	tests/kit/kit.c tests/kit/kit.h \
+	tests/kit/peer.c tests/kit/peer.h \
+	tests/kit/process.c tests/kit/process.h \
+	tests/kit/random.c tests/kit/random.h \
+	tests/kit/stream.c \
+	tests/kit/terminal.c tests/kit/terminal.h
+
+check_PROGRAMS = \
+	tests/contract/contract \
+	tests/e2e/delay-ticks-without-drift \
+	tests/e2e/delayserver-announces-and-summarises \
+	tests/e2e/delayserver-arguments \
+	tests/e2e/delayserver-max-clients \
+	tests/e2e/delayserver-peers \
+	tests/e2e/delayserver-stalled-output \
+	tests/e2e/delayserver-survives-hostile-clients \
+	tests/e2e/delayserver-unix-sockets \
+	tests/e2e/echo-returns-everything \
+	tests/e2e/inspect-equals-strace \
+	tests/e2e/pollspin-demo \
+	tests/e2e/pollspin-keeps-turning \
+	tests/e2e/pollspin-leaves-the-terminal-as-it-was \
+	tests/e2e/pollspin-passes-bytes-exactly \
+	tests/e2e/pollspin-reconnects \
+	tests/e2e/pollspin-refuses-bad-arguments \
+	tests/e2e/pollspin-says-which-end-it-was \
+	tests/e2e/pollspin-shows-other-servers \
+	tests/e2e/pollspin-survives-a-hostile-server \
+	tests/e2e/print-shows-controls \
+	tests/e2e/sixty-clients-one-stalled \
+	tests/ui/plain \
+	tests/unit/address \
+	tests/unit/base \
+	tests/unit/buf \
+	tests/unit/call-text \
+	tests/unit/conn \
+	tests/unit/connect \
+	tests/unit/delay \
+	tests/unit/heap \
+	tests/unit/kit \
+	tests/unit/lines \
+	tests/unit/listen \
+	tests/unit/loop \
+	tests/unit/output \
+	tests/unit/resolve \
+	tests/unit/sanitize \
+	tests/unit/signal \
+	tests/unit/spinner
+
+tests_contract_contract_SOURCES = \
+	tests/contract/arguments.c \
+	tests/contract/closed.c \
+	tests/contract/contract.c tests/contract/contract.h \
+	tests/contract/random.c \
+	tests/contract/ready.c \
+	tests/contract/time.c \
+	tests/contract/trigger.c
+
+# Measurements, each printing a table: `make bench`.
+BENCHES = tests/bench/spinner tests/bench/ticks
+EXTRA_PROGRAMS = $(BENCHES)
+
+EXTRA_DIST += tests/e2e/backends.h tests/unit/nameserver.h tests/unit/turns.h
+endif
+
+# ---- running them: tests/run makes logs and tests/tally counts; one test is run by
+#      make check TESTS=tests/unit/heap ----
+CHECKS = tests/style $(check_PROGRAMS)
+RUN_TESTS = TEST_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/run
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+	--trace-children=no
+EXTRA_DIST += tests/run tests/style tests/tally
+
+.PHONY: bench check-programs check-valgrind style tidy
+check-programs: $(check_PROGRAMS)
+
+check-local: check-programs
+if !HAVE_TESTS
+	@echo "Left out: every test but tests/style. They need cmocka and libvterm, which" \
+		"./bootstrap check installs."
+endif
+	@$(RUN_TESTS) $${TESTS:-$(CHECKS)}
+
+check-valgrind: all check-programs
+	@LIMIT=600 WRAPPER='$(VALGRIND)' TEST_WRAPPER='$(VALGRIND)' \
+		$(RUN_TESTS) $${TESTS:-$(check_PROGRAMS)}
+
+# One after the other, and nothing else meanwhile.
+bench: all $(BENCHES)
+	@for bench in $(BENCHES); do TEST_BUILDDIR='$(abs_top_builddir)' ./$$bench || exit; done
+
+style:
+	@$(RUN_TESTS) tests/style
+
+tidy:
+	@cd $(srcdir) && find src -name '*.c' | xargs -n 4 -P 2 sh -c \
+		'clang-tidy --quiet "$$@" -- $(DEFS) -I$(abs_top_builddir) -Isrc $(CARES_CFLAGS) -std=gnu11' tidy
+
+clean-local:
+	rm -rf test-logs
