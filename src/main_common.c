@@ -72,7 +72,7 @@ void main_catch(struct loop *loop, int signo, signal_fn *on_signal, void *owner)
 {
     struct sigaction before;
 
-    if (sigaction(signo, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+    if (signo == SIGHUP && sigaction(signo, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
         return;
     if (loop_signal(loop, signo, on_signal, owner) < 0)
         die(MAIN_FAILED, "signals: %s", strerror(errno));

@@ -29,7 +29,9 @@ _Noreturn void main_refuse_option(int result, char **argv, const char *letters);
 /* Ends with a message for poller_open of NAME, which may be NULL, that failed with ERROR. */
 _Noreturn void main_refuse_backend(const char *name, int error);
 
-/* Calls ON_SIGNAL for SIGNO, unless that is ignored: nohup(1) means it. Ends where it fails. */
+/* Calls ON_SIGNAL for SIGNO. A SIGHUP that is ignored stays so: nohup(1) means it. A shell without
+ * job control ignores SIGINT for what it starts with &, and means only the keyboard's: a kill(1) by
+ * name shall work. Ends where it fails. */
 void main_catch(struct loop *loop, int signo, signal_fn *on_signal, void *owner);
 
 #endif
