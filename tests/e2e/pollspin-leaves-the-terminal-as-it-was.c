@@ -144,6 +144,23 @@ static void by_a_signal_while_it_turns(void **state)
     }
 }
 
+/* The message is shorter than what stood on the bottom line. */
+static void by_a_signal_in_a_line_without_end(void **state)
+{
+    static const char text[] = "a line that has begun and has not ended by now, and is long";
+    int server;
+    struct kit_terminal *terminal = kit_client_on_terminal(&server, NULL);
+
+    (void)state;
+    kit_send(server, text, strlen(text));
+    kit_await_row(terminal, text);
+    kill(kit_terminal_pid(terminal), SIGTERM);
+    assert_int_equal(kit_terminal_end(terminal), 128 + SIGTERM);
+    assert_as_it_was(terminal);
+    assert_string_equal(kit_row(terminal, 0), text);
+    assert_string_equal(kit_row(terminal, 1), "pollspin: ended by signal 15 (Terminated)");
+}
+
 /* The same moments in every run; some come before the program has begun to catch signals. */
 static void by_a_signal_while_it_starts(void **state)
 {
@@ -338,6 +355,7 @@ int main(void)
         cmocka_unit_test_teardown(at_a_line_without_end, kit_cleanup),
         cmocka_unit_test_teardown(where_nobody_can_be_reached, kit_cleanup),
         cmocka_unit_test_teardown(by_a_signal_while_it_turns, kit_cleanup),
+        cmocka_unit_test_teardown(by_a_signal_in_a_line_without_end, kit_cleanup),
         cmocka_unit_test_teardown(by_a_signal_while_it_starts, kit_cleanup),
         cmocka_unit_test_teardown(by_the_keys_that_make_signals, kit_cleanup),
         cmocka_unit_test_teardown(by_being_killed, kit_cleanup),
