@@ -4,14 +4,17 @@
  * grows with the number ready, not with the number watched; edge and one-shot are the kernel's own.
  *
  * Its surprises, and what is done here about each:
- *   - It watches the open file, not the number. Where dup(2) keeps the file open, closing the
- * number leaves it watched, and epoll_ctl can no longer reach it. So each event carries the
- * generation of its number; one that is out of date shows that this has happened, and a new epoll
- *     instance is filled with what should be there.
- *   - A regular file and /dev/null are refused with EPERM. They are always ready for poll(2), so
- * they are kept in a list of our own and the wait does not wait while there is one.
- *   - epoll_ctl says EEXIST or ENOENT where the number was closed and opened again unnoticed: the
- *     other one of ADD and MOD then does what was meant.
+ *
+ * It watches the open file, not the number. Where dup(2) keeps the file open, closing the number
+ * leaves it watched, and epoll_ctl can no longer reach it. So each event carries the generation of
+ * its number; one that is out of date shows that this has happened, and a new epoll instance is
+ * filled with what should be there.
+ *
+ * A regular file and /dev/null are refused with EPERM. They are always ready for poll(2), so they
+ * are kept in a list of our own, and the wait does not wait while there is one.
+ *
+ * epoll_ctl says EEXIST or ENOENT where the number was closed and opened again unnoticed: the other
+ * one of ADD and MOD then does what was meant.
  */
 #include "config.h"
 
@@ -286,26 +289,24 @@ static int ep_ask(struct poller *poller, int64_t timeout_ns, int max)
     return n;
 }
 
-/* Fills a new instance and puts it in the place, and under the number, of the old one. Where that
- * fails the old one stays, and the next stale event tries again. */
-static void ep_rebuild(struct poller *poller)
+/* Fills a new instance in the place of the old one, which is closed first: so a process that is out
+ * of descriptors can do it too. A one-shot that has fired stays out until it is modified. */
+static int ep_rebuild(struct poller *poller)
 {
     struct ep_state *state = poller->state;
-    int epfd = ep_create(poller);
 
-    if (epfd < 0)
-        return;
+    close(state->fd);
+    state->fd = ep_create(poller);
+    if (state->fd < 0)
+        return -1;
     for (int fd = 0; fd < poller->size; fd++) {
         const struct poller_entry *entry = &poller->entries[fd];
 
         if (entry->want != 0 && entry->slot == EP_KERNEL &&
-            ep_ctl(poller, epfd, EPOLL_CTL_ADD, fd, entry->want) < 0 && errno != EBADF) {
-            close(epfd);
-            return;
-        }
+            ep_set(poller, fd, 0, entry->want) < 0 && errno != EBADF)
+            return -1;
     }
-    dup3(epfd, state->fd, O_CLOEXEC);
-    close(epfd);
+    return 0;
 }
 
 /* Stores what the kernel reported; what is out of date is left out and counted in *STALE. */
@@ -339,8 +340,8 @@ static int ep_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poll
 
     if (n > 0)
         n = ep_collect(poller, n, events, &stale);
-    if (stale > 0)
-        ep_rebuild(poller);
+    if (stale > 0 && ep_rebuild(poller) < 0 && n == 0)
+        return -1;
     return n;
 }
 

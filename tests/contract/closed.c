@@ -5,7 +5,9 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "contract/contract.h"
@@ -126,6 +128,32 @@ static void removed_after_dup_and_close(struct subject *subject)
     assert_int_equal(subject_ready(subject, fired[0]), POLLER_IN);
 }
 
+/* As above, while the process has no descriptor left for a new list of the kernel's. */
+static void removed_after_dup_without_descriptors(struct subject *subject)
+{
+    struct rlimit before;
+    struct rlimit none;
+    int stale[2];
+
+    subject_pipe(subject, stale);
+    subject_add(subject, stale[0], POLLER_IN);
+    subject_keep(subject, dup(stale[0]));
+    subject_close(subject, stale[0]);
+    assert_int_equal(poller_remove(subject->poller, stale[0]), 0);
+    subject_write(stale[1], "x");
+    subject_keep(subject, dup(stale[1])); /* fills the gap */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    errno = 0;
+    subject->waits = 0;
+    if (poller_wait(subject->poller, &(struct poller_event){0}, 1, 50 * CLOCK_MILLISECOND) < 0)
+        assert_int_equal(errno, EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(subject->waits <= 3 || subject_is(subject, "busy"));
+}
+
 /* As above, and the number is another pipe by the time the old one speaks. */
 static void reused_after_dup_and_close(struct subject *subject)
 {
@@ -226,6 +254,7 @@ const struct contract_case contract_closed[] = {
     {"a file closed behind its back", a_closed_file, 0},
     {"modified after it was invalid", modified_after_invalid, 0},
     {"removed after dup and close", removed_after_dup_and_close, 0},
+    {"removed after dup, no descriptor left", removed_after_dup_without_descriptors, 0},
     {"number used again after dup and close", reused_after_dup_and_close, 0},
     {"the same again after dup and close", the_same_again_after_dup_and_close, 0},
     {"number used again", a_number_used_again, 0},
