@@ -6,7 +6,9 @@
  *
  * The one is that with the highest number: in most programs the one that was opened last. When it
  * has spoken, or a signal came, the others are looked at once, so that Ctrl-C still ends the
- * program. The time limit of the contract is the only part that this backend breaks: on purpose.
+ * program -- but for the signal that comes just before the program sits down: that one is seen when
+ * the descriptor speaks, which is the old trouble of this model, pselect(2). The time limit of the
+ * contract is the only part that this backend breaks: on purpose.
  */
 #include "config.h"
 
@@ -46,11 +48,7 @@ static int bl_wait(struct poller *poller, int64_t timeout_ns, struct poller_even
 const struct poller_backend backend_blocking = {
     .name = "blocking",
     .summary = "a lesson: sits in one descriptor and lets all else wait",
-#ifdef POLLRDHUP
-    .supports = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_RDHUP | POLLER_ONESHOT,
-#else
-    .supports = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_ONESHOT,
-#endif
+    .supports = POLLSET_SUPPORTS,
     .unit_ns = CLOCK_MILLISECOND,
     .is_lesson = true,
     .open = pollset_open,

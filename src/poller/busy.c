@@ -22,11 +22,7 @@ static int bu_wait(struct poller *poller, int64_t timeout_ns, struct poller_even
 const struct poller_backend backend_busy = {
     .name = "busy",
     .summary = "a lesson: asks without end, never waits, burns a processor",
-#ifdef POLLRDHUP
-    .supports = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_RDHUP | POLLER_ONESHOT,
-#else
-    .supports = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_ONESHOT,
-#endif
+    .supports = POLLSET_SUPPORTS,
     .unit_ns = CLOCK_MILLISECOND,
     .is_lesson = true,
     .open = pollset_open,

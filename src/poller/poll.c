@@ -22,11 +22,7 @@ static int po_wait(struct poller *poller, int64_t timeout_ns, struct poller_even
 const struct poller_backend backend_poll = {
     .name = "poll",
     .summary = "poll(2): the whole list with each wait",
-#ifdef POLLRDHUP
-    .supports = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_RDHUP | POLLER_ONESHOT,
-#else
-    .supports = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_ONESHOT,
-#endif
+    .supports = POLLSET_SUPPORTS,
     .unit_ns = CLOCK_MILLISECOND,
     .open = pollset_open,
     .close = pollset_close,

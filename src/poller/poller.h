@@ -66,7 +66,8 @@ int poller_supports(const struct poller *poller, unsigned flags);
 int poller_add(struct poller *poller, int fd, unsigned want, void *data);
 
 /* Changes what FD is watched for, its trigger flags included, and re-arms a one-shot. ENOENT: it
- * is not in; else as poller_add. */
+ * is not in; else as poller_add, but a descriptor that was closed meanwhile may be told as INVALID
+ * by the next wait instead. */
 int poller_modify(struct poller *poller, int fd, unsigned want, void *data);
 
 /* Stops watching FD, open or not: nothing of it is reported afterwards. Call it before close(2).

@@ -153,13 +153,14 @@ static void pollset_print(struct text *text, const struct poller_call *call)
 {
     const struct pollset_args *args = (const struct pollset_args *)call->args;
 
-    text_add(text, "%s([", call->name);
+    text_add(text, "%s(%s", call->name, args->fds ? "[" : "NULL");
     for (int i = 0; i < args->count && i < POLLSET_PRINTED; i++) {
         text_add(text, "%s{fd=%d, events=", i > 0 ? ", " : "", args->fds[i].fd);
         names_add_flags(text, names_poll, (unsigned short)args->fds[i].events);
         text_add(text, "}");
     }
-    text_add(text, "%s], %d, ", args->count > POLLSET_PRINTED ? ", ..." : "", args->count);
+    text_add(text, "%s%s, %d, ", args->count > POLLSET_PRINTED ? ", ..." : "", args->fds ? "]" : "",
+             args->count);
     pollset_print_timeout(text, args->timeout_ms);
     text_add(text, ")");
     names_add_result(text, call->result, call->error);

@@ -10,6 +10,12 @@
 
 #include "poller/backend.h"
 
+#ifdef POLLRDHUP
+#define POLLSET_SUPPORTS (POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_RDHUP | POLLER_ONESHOT)
+#else
+#define POLLSET_SUPPORTS (POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_ONESHOT)
+#endif
+
 struct pollset {
     struct pollfd *fds;
     int count;
