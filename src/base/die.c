@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/die.h"
+#include "base/sanitize.h"
 #include "base/text.h"
 
-enum { DIE_USAGE = 2 };
+enum { DIE_USAGE = 2, DIE_LINE = 1024 };
 
 static const char *die_program = "pollspin";
 
@@ -18,24 +20,25 @@ void die_name(const char *program)
     die_program = program;
 }
 
-/* A message is one write(2), so that lines of several processes do not mix; an option or a name
- * in it may hold control bytes, which must not reach the terminal as such. */
+/* A message is one write(2), so that lines of several processes do not mix; an option or a name in
+ * it may hold what a terminal would obey. */
 static void die_print(const char *format, va_list args, const char *hint)
 {
-    char line[1024];
+    char line[DIE_LINE];
+    char shown[SANITIZE_GROWTH * (DIE_LINE + 2 * sizeof((struct sanitize *)NULL)->pending) + 1];
+    struct sanitize sanitize;
     struct text text;
     size_t length;
 
-    text_init(&text, line, sizeof line - 1);
+    text_init(&text, line, sizeof line);
     text_add(&text, "%s: ", die_program);
     text_vadd(&text, format, args);
     text_add(&text, "%s", hint);
-    length = text_is_cut(&text) ? text.size - 1 : text.length;
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-            line[i] = '?';
-    line[length] = '\n';
-    if (write(STDERR_FILENO, line, length + 1) < 0)
+    sanitize_init(&sanitize);
+    length = sanitize_bytes(&sanitize, line, strlen(line), shown);
+    length += sanitize_end(&sanitize, shown + length);
+    shown[length++] = '\n';
+    if (write(STDERR_FILENO, shown, length) < 0)
         return; /* nobody is left to be told */
 }
 

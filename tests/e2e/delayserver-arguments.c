@@ -61,7 +61,7 @@ static const struct mistake mistakes[] = {
     {{"delay@[::1"}, "'delay@[::1'"},
     {{"delay@example.org:7"}, "HOST must be a numeric address, localhost or *"},
     {{"delay@unix:"}, "'delay@unix:'"},
-    {{"delay@\033[31m"}, "'delay@?[31m'"},
+    {{"delay@\033[31m"}, "'delay@^[[31m'"},
 };
 
 static struct kit_process *run(const char *const arguments[3])

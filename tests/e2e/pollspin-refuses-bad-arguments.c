@@ -56,7 +56,7 @@ static const struct mistake {
     {{"[::1]7"}, "target '[::1]7'"},
     {{"unix:"}, "target 'unix:'"},
     {{""}, "target ''"},
-    {{"--spinner", "\033[31mred\nx\177"}, "no spinner '?[31mred?x?'"},
+    {{"--spinner", "\033[31mred\nx\177"}, "no spinner '^[[31mred^Jx^?'"},
 };
 
 static void each_mistake_is_named(void **state)
