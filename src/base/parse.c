@@ -40,7 +40,8 @@ int parse_seconds(const char *text, int64_t min_ns, int64_t *ns)
         errno = EINVAL;
         return -1;
     }
-    if (seconds > 1e9 || clock_from_seconds(seconds) < min_ns) {
+    if (seconds > 1e9 || clock_from_seconds(seconds) < min_ns ||
+        (seconds > 0 && clock_from_seconds(seconds) == 0)) {
         errno = ERANGE;
         return -1;
     }
