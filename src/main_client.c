@@ -165,9 +165,18 @@ static void client_start(struct client *client)
         die(MAIN_FAILED, "%s", strerror(errno));
 }
 
+/* The loop cannot wait any longer. */
+static void client_give_up(struct client *client, int error)
+{
+    client->end = SESSION_BROKEN;
+    snprintf(client->why, sizeof client->why, "waiting: %s", strerror(error));
+    session_cancel(client->session);
+    plain_end(&client->plain);
+}
+
 static void client_stop(struct client *client)
 {
-    loop_signals_fini(client->loop);
+    loop_signals_fini();
     session_free(client->session);
     plain_fini(&client->plain);
     loop_free(client->loop);
@@ -217,10 +226,8 @@ int main(int argc, char **argv)
     if (client.options.is_demo)
         client_start_demo(&client);
     client_start(&client);
-    if (loop_run(client.loop) < 0) {
-        client.end = SESSION_BROKEN;
-        snprintf(client.why, sizeof client.why, "waiting: %s", strerror(errno));
-    }
+    if (loop_run(client.loop) < 0)
+        client_give_up(&client, errno);
     client_stop(&client);
     return client_result(&client);
 }

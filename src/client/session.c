@@ -107,6 +107,8 @@ static void session_tell_end(struct session *session)
     session->events->on_end(session->owner, session->end, session->why);
 }
 
+/* The end is told at once where there is nothing to wait for; else when the connection is closed
+ * (session_on_closed), or when the output has taken everything (session_on_output). */
 static void session_finish(struct session *session, enum session_end end, const char *why)
 {
     bool had_conn = session_has_conn(session);
@@ -210,8 +212,10 @@ static void session_on_server_end(void *owner)
         return;
     session_set_state(session, SESSION_STATE_ENDING);
     session_update(session);
-    timer_set(&session->timer, loop_now(session->loop) + SESSION_LINGER);
-    conn_finish(&session->conn);
+    if (timer_set(&session->timer, loop_now(session->loop) + SESSION_LINGER) < 0)
+        session_finish(session, SESSION_BROKEN, strerror(errno));
+    else
+        conn_finish(&session->conn);
 }
 
 static void session_on_drained(void *owner)
@@ -235,6 +239,18 @@ static enum session_end session_end_of(int error)
     }
 }
 
+static const char *session_name_end(int error)
+{
+    switch (session_end_of(error)) {
+    case SESSION_CLOSED:
+        return "closed by the server";
+    case SESSION_RESET:
+        return "connection reset by the server";
+    default:
+        return strerror(error);
+    }
+}
+
 static void session_on_closed(void *owner, int error)
 {
     struct session *session = owner;
@@ -245,11 +261,8 @@ static void session_on_closed(void *owner, int error)
         session_tell_end(session);
         return;
     }
-    snprintf(why, sizeof why, "%s after %llu line%s, %llu bytes",
-             error == 0                               ? "closed by the server"
-             : session_end_of(error) == SESSION_RESET ? "connection reset by the server"
-                                                      : strerror(error),
-             lines, lines == 1 ? "" : "s", (unsigned long long)session->conn.received);
+    snprintf(why, sizeof why, "%s after %llu line%s, %llu bytes", session_name_end(error), lines,
+             lines == 1 ? "" : "s", (unsigned long long)session->conn.received);
     session_fail(session, session_end_of(error), why);
 }
 

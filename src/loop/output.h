@@ -6,7 +6,8 @@
  * them (it would stay set for the shell). How a write is kept from blocking depends on what FD is:
  *   terminal, pipe   opened anew, which gives an open file of our own that may be O_NONBLOCK
  *   socket           send(2) with MSG_DONTWAIT
- *   a pipe that cannot be opened anew: at most PIPE_BUF bytes, and only when the poller says OUT
+ *   those that cannot be opened anew: at most PIPE_BUF bytes, and only when the poller says OUT,
+ *                    which a pipe then takes at once, and a terminal nearly always
  *   anything else    regular files and devices, which do not wait for anybody
  * What cannot be written yet stays in a bounded queue.
  */

@@ -105,11 +105,10 @@ int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner)
     return sigaction(signo, &action, NULL);
 }
 
-void loop_signals_fini(struct loop *loop)
+void loop_signals_fini(void)
 {
     int read_fd = signals.watch.fd;
 
-    (void)loop;
     if (signals.write_fd < 0)
         return;
     for (int signo = 1; signo < SIGNAL_LIMIT; signo++)

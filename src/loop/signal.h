@@ -21,7 +21,7 @@ typedef void signal_fn(void *owner, int signo);
 int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner);
 
 /* Gives every signal back what it did before, and closes the pipe. Call it before loop_free. */
-void loop_signals_fini(struct loop *loop);
+void loop_signals_fini(void);
 
 /* Ends the process by SIGNO itself, as if it had not been caught: so the parent sees the truth in
  * wait(2). Returns only where SIGNO does not end processes. */

@@ -40,7 +40,7 @@ static struct loop *open_loop(void)
 
 static void close_loop(struct loop *loop)
 {
-    loop_signals_fini(loop);
+    loop_signals_fini();
     loop_free(loop);
 }
 
@@ -141,7 +141,7 @@ static void what_was_is_given_back(void **state)
     }
     raise(SIGUSR2);
     assert_int_equal(caught, 0);
-    loop_signals_fini(seen.loop);
+    loop_signals_fini();
     assert_int_equal(kit_descriptors(getpid()), descriptors);
     sigaction(SIGUSR1, NULL, &now);
     assert_true(now.sa_handler == SIG_IGN);
@@ -151,7 +151,7 @@ static void what_was_is_given_back(void **state)
     assert_true(sigismember(&now.sa_mask, SIGTERM));
     raise(SIGUSR2);
     assert_int_equal(caught, SIGUSR2);
-    loop_signals_fini(seen.loop); /* twice does no harm */
+    loop_signals_fini(); /* twice does no harm */
     assert_int_equal(seen.count, 0);
     loop_free(seen.loop);
 }
