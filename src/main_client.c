@@ -228,6 +228,7 @@ int main(int argc, char **argv)
     client_start(&client);
     if (loop_run(client.loop) < 0)
         client_give_up(&client, errno);
+    loop_signals_tell(); /* one that came together with another end says more about it */
     client_stop(&client);
     return client_result(&client);
 }

@@ -45,10 +45,10 @@ static void signal_drain(int fd)
         continue;
 }
 
-static void signal_on_ready(void *owner, unsigned ready)
+void loop_signals_tell(void)
 {
-    (void)owner;
-    (void)ready;
+    if (signals.write_fd < 0)
+        return;
     signal_drain(signals.watch.fd);
     for (int signo = 1; signo < SIGNAL_LIMIT; signo++)
         if (signals.came[signo]) {
@@ -56,6 +56,13 @@ static void signal_on_ready(void *owner, unsigned ready)
             if (signals.slots[signo].on_signal)
                 signals.slots[signo].on_signal(signals.slots[signo].owner, signo);
         }
+}
+
+static void signal_on_ready(void *owner, unsigned ready)
+{
+    (void)owner;
+    (void)ready;
+    loop_signals_tell();
 }
 
 static int signal_set_flags(int fd)

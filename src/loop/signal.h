@@ -20,6 +20,9 @@ typedef void signal_fn(void *owner, int signo);
  * a signal. Returns 0, or -1 with errno as pipe2(2), sigaction(2) or poller_add. */
 int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner);
 
+/* Tells those that have come since the last turn: for the end, when no other turn follows. */
+void loop_signals_tell(void);
+
 /* Gives every signal back what it did before, and closes the pipe. Call it before loop_free. */
 void loop_signals_fini(void);
 

@@ -63,6 +63,21 @@ static void it_ends_a_wait(void **state)
     close_loop(seen.loop);
 }
 
+static void it_is_told_without_a_turn(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+
+    (void)state;
+    loop_signals_tell(); /* there are none yet */
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+    raise(SIGUSR1);
+    assert_int_equal(seen.count, 0);
+    loop_signals_tell();
+    loop_signals_tell();
+    assert_int_equal(seen.count, 1);
+    close_loop(seen.loop);
+}
+
 /* More than a pipe has room for: the handler must not block in it, and one call tells of all. */
 static void many_are_one(void **state)
 {
@@ -210,10 +225,15 @@ static void dying_is_seen_by_the_parent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_ends_a_wait),         cmocka_unit_test(many_are_one),
-        cmocka_unit_test(each_kind_is_told),      cmocka_unit_test(errno_survives),
-        cmocka_unit_test(what_was_is_given_back), cmocka_unit_test(it_can_be_begun_again),
-        cmocka_unit_test(what_is_no_signal),      cmocka_unit_test(dying_is_seen_by_the_parent),
+        cmocka_unit_test(it_ends_a_wait),
+        cmocka_unit_test(many_are_one),
+        cmocka_unit_test(it_is_told_without_a_turn),
+        cmocka_unit_test(each_kind_is_told),
+        cmocka_unit_test(errno_survives),
+        cmocka_unit_test(what_was_is_given_back),
+        cmocka_unit_test(it_can_be_begun_again),
+        cmocka_unit_test(what_is_no_signal),
+        cmocka_unit_test(dying_is_seen_by_the_parent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
