@@ -88,11 +88,13 @@ static size_t put_ascii(struct sanitize *sanitize, const char *text, char *out)
     return length;
 }
 
+/* Not with snprintf(3): a flood of such bytes would keep everybody else waiting. */
 static size_t put_byte(struct sanitize *sanitize, char byte, char *out)
 {
-    char text[8];
+    static const char digits[] = "0123456789ABCDEF";
+    unsigned char number = (unsigned char)byte;
+    const char text[] = {'<', digits[number >> 4], digits[number & 0xf], '>', '\0'};
 
-    snprintf(text, sizeof text, "<%02X>", (unsigned char)byte);
     return put_ascii(sanitize, text, out);
 }
 
