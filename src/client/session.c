@@ -151,8 +151,8 @@ static void session_wait(struct session *session, const char *why)
         session_finish(session, SESSION_BROKEN, strerror(errno));
         return;
     }
-    snprintf(text, sizeof text, "%s: %s; trying again in %.1f s", session->name, why,
-             (double)delay / (double)CLOCK_SECOND);
+    snprintf(text, sizeof text, "trying again in %.1f s: %s: %s",
+             (double)delay / (double)CLOCK_SECOND, session->name, why);
     plain_end(session->plain);
     plain_wake(session->plain);
     plain_status(session->plain, text);

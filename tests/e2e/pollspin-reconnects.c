@@ -58,8 +58,8 @@ static void to_a_server_that_comes_back(void **state)
     assert_int_equal(kit_end(client), 0);
     assert_string_equal(kit_stdout(client, NULL), "one\npart\ntwo\nfour\n");
     assert_int_equal(count_retries(kit_stderr(client)), 2);
-    assert_non_null(strstr(kit_stderr(client), "closed by the server after 1 line, 7 bytes; tr"));
-    assert_non_null(strstr(kit_stderr(client), "reset by the server after 2 lines, 6 bytes; tr"));
+    assert_non_null(strstr(kit_stderr(client), "closed by the server after 1 line, 7 bytes\n"));
+    assert_non_null(strstr(kit_stderr(client), "reset by the server after 2 lines, 6 bytes\n"));
     assert_non_null(strstr(kit_stderr(client), ": 4 lines shown\n"));
 }
 
@@ -72,7 +72,7 @@ static void to_a_server_that_comes_late(void **state)
 
     (void)state;
     await_retries(client, 1);
-    assert_non_null(strstr(kit_stderr(client), "Connection refused; trying again in "));
+    assert_non_null(strstr(kit_stderr(client), "Connection refused\n"));
     assert_int_equal(listen(listener, 1), 0);
     kit_send(kit_accept(listener), "here\n", 5);
     assert_int_equal(kit_end(client), 0);
@@ -164,12 +164,15 @@ static void on_a_terminal_too(void **state)
     (void)state;
     kit_send(server, "one\npart", 8);
     kit_await_row(terminal, "partial: part");
+    /* Nobody listens for a while: a random time can be too short to be seen, but not each one. */
+    assert_int_equal(shutdown(listener, SHUT_RDWR), 0);
     close(server);
     row = kit_await_row(terminal, again);
     assert_int_equal(row, 2);
-    assert_non_null(strstr(kit_row(terminal, row), "closed by the server"));
+    assert_non_null(strstr(kit_row(terminal, row), kit_target(port)));
     assert_string_equal(kit_row(terminal, 0), "one");
     assert_string_equal(kit_row(terminal, 1), "part");
+    assert_int_equal(listen(listener, 1), 0);
     server = kit_accept(listener);
     kit_send(server, "two\n", 4);
     assert_int_equal(kit_terminal_end(terminal), 0);
