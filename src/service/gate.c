@@ -56,11 +56,16 @@ static void client_on_drained(void *owner)
         client->service->on_drained(client);
 }
 
+/* A pause that goes on is not told again: the next client that leaves has to open it as well. */
 static void server_open_gates(struct server *server)
 {
     server->is_shut = false;
-    for (struct list *link = server->gates.next; link != &server->gates; link = link->next)
-        listener_resume(&((struct gate *)link->owner)->listener);
+    for (struct list *link = server->gates.next; link != &server->gates; link = link->next) {
+        struct gate *gate = link->owner;
+
+        listener_resume(&gate->listener);
+        server->is_shut |= gate->listener.is_paused;
+    }
 }
 
 static void client_on_closed(void *owner, int error)
