@@ -56,6 +56,7 @@ check_PROGRAMS = \
 	tests/unit/output \
 	tests/unit/resolve \
 	tests/unit/sanitize \
+	tests/unit/server \
 	tests/unit/signal \
 	tests/unit/spinner
 
