@@ -229,7 +229,9 @@ static void socket_abort(int fd)
     close(fd);
 }
 
-/* Returns 0 where FD is connected, else the errno that tells why not. */
+/* Returns 0 where FD is connected, or was and has left something to be read; else the errno that
+ * tells why not. A socket without a peer has come to its end, so what is asked after that is asked
+ * of a thing that stands still. */
 static int socket_result(int fd)
 {
     struct address peer;
@@ -237,13 +239,13 @@ static int socket_result(int fd)
     int unread = 0;
     socklen_t length = sizeof error;
 
+    if (address_of_socket(&peer, fd, true) == 0)
+        return 0;
     if (ioctl(fd, FIONREAD, &unread) == 0 && unread > 0)
         return 0;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return errno;
-    if (error == 0 && address_of_socket(&peer, fd, true) < 0)
-        error = errno;
-    return error;
+    return error == 0 ? ENOTCONN : error;
 }
 
 /* Returns 0 where FD is connected, EINPROGRESS where it will be seen, else what went wrong. */

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,6 +155,37 @@ static void data_before_a_reset_is_shown(void **state)
     }
 }
 
+/* The data and the reset come while the client looks whether it is connected, at each of the calls
+ * that it looks with. It stands in that call for a while, which nobody can see from here: so they
+ * are sent in the middle of that time. Coming at another moment, they still have to be shown. */
+static void data_before_a_reset_is_shown_whenever_they_come(void **state)
+{
+    static const char *const calls[] = {"getpeername:delay_enter", "getpeername:delay_exit",
+                                        "ioctl:delay_enter", "getsockopt:delay_enter"};
+
+    if (!kit_has("strace"))
+        kit_skip("strace is not installed");
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct kit_process *client;
+        char inject[80];
+        uint16_t port;
+        int listener = kit_listen(&port);
+        int server;
+
+        snprintf(inject, sizeof inject, "inject=%s=200000", calls[i]);
+        kit_env("ASAN_OPTIONS", "detect_leaks=0"); /* it cannot look for leaks under a tracer */
+        client = kit_run("strace", "-o", "/dev/null", "-e", "trace=getpeername,ioctl,getsockopt",
+                         "-e", inject, kit_program("pollspin"), kit_target(port), NULL);
+        server = kit_accept(listener);
+        poll(NULL, 0, 100);
+        kit_send(server, "one\ntw", 6);
+        kit_reset(server);
+        kit_end_saying(client, 5, "reset");
+        assert_stdout(client, "one\ntw");
+        kit_cleanup(state);
+    }
+}
+
 static void a_reset_after_data_says_how_much_came(void **state)
 {
     int server;
@@ -283,6 +315,7 @@ int main(void)
         cmocka_unit_test_teardown(a_reset_at_once_is_5, kit_cleanup),
         cmocka_unit_test_teardown(a_reset_before_the_first_look_is_5, kit_cleanup),
         cmocka_unit_test_teardown(data_before_a_reset_is_shown, kit_cleanup),
+        cmocka_unit_test_teardown(data_before_a_reset_is_shown_whenever_they_come, kit_cleanup),
         cmocka_unit_test_teardown(a_reset_after_data_says_how_much_came, kit_cleanup),
         cmocka_unit_test_teardown(a_full_disk_is_1, kit_cleanup),
         cmocka_unit_test_teardown(a_full_disk_with_the_last_line_is_1, kit_cleanup),
