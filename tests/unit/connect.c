@@ -138,7 +138,8 @@ static int64_t slow_clock(void)
 
 /* ---- places to connect to ---- */
 
-/* Binds to NUMERIC, at PORT or, for 0, at a free one. Returns the socket and sets TEXT. */
+/* Binds to NUMERIC, at PORT or, for 0, at a free one. Returns the socket and sets TEXT; -1 where
+ * somebody else has that port. */
 static int bind_to(const char *numeric, uint16_t port, char text[ADDRESS_TEXT])
 {
     struct address address;
@@ -149,8 +150,13 @@ static int bind_to(const char *numeric, uint16_t port, char text[ADDRESS_TEXT])
     fd = address_open(&address);
     assert_true(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, &address.sock.any, address.length) < 0)
-        kit_skip("this system has no IPv6 loopback address");
+    if (bind(fd, &address.sock.any, address.length) < 0) {
+        if (errno == EADDRNOTAVAIL)
+            kit_skip("this system has no IPv6 loopback address");
+        assert_int_equal(errno, EADDRINUSE);
+        close(fd);
+        return -1;
+    }
     assert_int_equal(address_of_socket(&address, fd, false), 0);
     address_format(&address, text);
     return fd;
@@ -428,8 +434,13 @@ struct pair {
 
 static void pair_start(struct pair *pair, void **state)
 {
-    pair->six = bind_to("::1", 0, pair->where6);
-    pair->four = bind_to("127.0.0.1", port_of(pair->six), pair->where4);
+    for (;;) {
+        pair->six = bind_to("::1", 0, pair->where6);
+        pair->four = bind_to("127.0.0.1", port_of(pair->six), pair->where4);
+        if (pair->four >= 0)
+            break;
+        close(pair->six);
+    }
     pair->name = name_with(port_of(pair->six));
     seeker_start(&pair->seeker, state);
     pair->seeker.server.ipv6.addresses = "::1";
