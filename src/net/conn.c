@@ -62,6 +62,8 @@ unsigned conn_want(const struct conn *conn)
         want |= POLLER_IN;
     if (conn->output != CONN_OUTPUT_SHUT && !buf_is_empty(&conn->queue))
         want |= POLLER_OUT;
+    if (want == 0 && conn->input == CONN_INPUT_ENDED && conn->output != CONN_OUTPUT_SHUT)
+        want = POLLER_PRI;
     return want;
 }
 
@@ -164,9 +166,19 @@ static void conn_flush(struct conn *conn)
         conn->events->on_drained(conn->owner);
 }
 
+/* The peer has finished and nothing is queued: what is told now can only be that it is gone. */
+static void conn_find_failure(struct conn *conn)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+
+    if (getsockopt(conn->watch.fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+        error = errno;
+    conn_fail(conn, error == 0 ? EPIPE : error);
+}
+
 /* A hang-up or an error is found by reading on, or else by writing: so no data is lost before it,
- * and what is neither read nor written is not in the poller, where it would be reported for ever.
- */
+ * and what is paused is not in the poller, where it would be reported for ever. */
 static void conn_on_ready(void *owner, unsigned ready)
 {
     struct conn *conn = owner;
@@ -181,6 +193,8 @@ static void conn_on_ready(void *owner, unsigned ready)
         conn_receive(conn);
     if (conn_is_open(conn) && (ready & (POLLER_OUT | gone)) && (conn_want(conn) & POLLER_OUT))
         conn_flush(conn);
+    if (conn_is_open(conn) && (ready & gone) && conn_want(conn) == POLLER_PRI)
+        conn_find_failure(conn);
     conn_settle(conn);
 }
 

@@ -58,7 +58,8 @@ struct conn {
 int conn_start(struct conn *conn, struct loop *loop, int fd, size_t max,
                const struct conn_events *events, void *owner);
 
-/* The pure function behind every interest: POLLER_IN and POLLER_OUT, or 0. */
+/* The pure function behind every interest: POLLER_IN and POLLER_OUT; POLLER_PRI, which never comes,
+ * where only a failure is waited for, so that it is told; 0 while paused. */
 unsigned conn_want(const struct conn *conn);
 
 /* Returns how many bytes conn_write will surely take. */

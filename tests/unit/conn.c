@@ -142,11 +142,14 @@ static void what_is_wanted_is_a_function(void **state)
         bool is_queued = i / 12 > 0;
         bool reads = conn.input == CONN_INPUT_OPEN && !conn.is_paused;
         bool writes = is_queued && conn.output != CONN_OUTPUT_SHUT;
+        bool hopes =
+            !reads && !writes && conn.input == CONN_INPUT_ENDED && conn.output != CONN_OUTPUT_SHUT;
 
         buf_init(&conn.queue, 10);
         if (is_queued)
             assert_int_equal(buf_add(&conn.queue, "x", 1), 0);
-        assert_int_equal(conn_want(&conn), (reads ? POLLER_IN : 0) | (writes ? POLLER_OUT : 0));
+        assert_int_equal(conn_want(&conn), (reads ? POLLER_IN : 0) | (writes ? POLLER_OUT : 0) |
+                                               (hopes ? POLLER_PRI : 0));
         buf_fini(&conn.queue);
     }
 }
@@ -276,7 +279,7 @@ static void the_peer_half_closes_and_still_gets_the_reply(void **state)
     shutdown(end.peer, SHUT_WR);
     turns_until(end.loop, end.ends == 1);
     assert_int_equal(end.received, 3);
-    assert_int_equal(conn_want(&end.conn), 0);
+    assert_int_equal(conn_want(&end.conn), POLLER_PRI);
     assert_true(turns_for(end.loop, 20 * CLOCK_MILLISECOND) < 5);
     assert_int_equal(conn_write(&end.conn, "reply", 5), 5);
     conn_finish(&end.conn);
@@ -284,6 +287,45 @@ static void the_peer_half_closes_and_still_gets_the_reply(void **state)
     assert_int_equal(kit_receive(end.peer, bytes, 1), 0);
     turns_until(end.loop, end.closed == 1);
     assert_int_equal(end.error, 0);
+    end_stop(&end);
+}
+
+/* select(2) has no word for it: there the next write tells. */
+static bool tells_who_has_gone(void **state)
+{
+    return strcmp(*state, "select") != 0;
+}
+
+static void who_has_gone_behind_its_end_is_noticed(void **state)
+{
+    struct end end;
+
+    end_start_pair(&end, state);
+    shutdown(end.peer, SHUT_WR);
+    turns_until(end.loop, end.ends == 1);
+    assert_true(conn_is_open(&end.conn));
+    close(end.peer);
+    end.peer = -1;
+    if (!tells_who_has_gone(state))
+        conn_write(&end.conn, "anybody?", 8);
+    turns_until(end.loop, end.closed == 1);
+    assert_int_equal(end.error, EPIPE);
+    end_stop(&end);
+}
+
+static void a_reset_behind_the_end_is_noticed(void **state)
+{
+    struct end end;
+
+    end_start(&end, state);
+    shutdown(end.peer, SHUT_WR);
+    turns_until(end.loop, end.ends == 1);
+    end_reset(&end);
+    if (!tells_who_has_gone(state))
+        while (conn_is_open(&end.conn) && end.conn.output == CONN_OUTPUT_OPEN)
+            conn_write(&end.conn, "anybody?", 8);
+    turns_until(end.loop, end.closed == 1);
+    assert_true(end.error == EPIPE || end.error == ECONNRESET);
     end_stop(&end);
 }
 
@@ -529,6 +571,8 @@ static const struct {
     CASE(data_comes_and_goes),
     CASE(partial_writes_lose_nothing),
     CASE(the_peer_half_closes_and_still_gets_the_reply),
+    CASE(who_has_gone_behind_its_end_is_noticed),
+    CASE(a_reset_behind_the_end_is_noticed),
     CASE(we_half_close_and_still_get_the_reply),
     CASE(finishing_waits_for_the_queue),
     CASE(a_reset_is_told_as_one),
