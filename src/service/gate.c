@@ -138,7 +138,8 @@ static bool server_note_pause(struct server *server)
 static void server_hold_gates(struct server *server)
 {
     if (server_note_pause(server))
-        log_line(&server->log, "%zu clients are the limit: new ones wait until one leaves",
+        log_line(&server->log,
+                 "%zu at once is the limit of clients: new ones wait until one leaves",
                  server->options.max_clients);
     for (struct list *link = server->gates.next; link != &server->gates; link = link->next)
         listener_hold(&((struct gate *)link->owner)->listener);

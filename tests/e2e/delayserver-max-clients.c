@@ -28,7 +28,7 @@ static void clients_beyond_it_wait(void **state)
         fds[i] = kit_connect(port);
     for (int i = 0; i < LIMIT; i++)
         kit_receive_all(fds[i], line, LINE);
-    kit_await_stdout(server, "3 clients are the limit: new ones wait until one leaves\n");
+    kit_await_stdout(server, "3 at once is the limit of clients: new ones wait until one leaves\n");
     for (int i = LIMIT; i < CLIENTS; i++) {
         struct pollfd pollfd = {.fd = fds[i], .events = POLLIN};
 
@@ -38,8 +38,8 @@ static void clients_beyond_it_wait(void **state)
     }
     kit_signal(server, SIGTERM);
     assert_int_equal(kit_end(server), 0);
-    notice = strstr(kit_stdout(server, NULL), "are the limit");
-    assert_null(strstr(notice + 1, "are the limit"));
+    notice = strstr(kit_stdout(server, NULL), "is the limit");
+    assert_null(strstr(notice + 1, "is the limit"));
 }
 
 /* The limit is over all services: a client of one keeps those of the other waiting. */
