@@ -62,7 +62,8 @@ unsigned conn_want(const struct conn *conn)
         want |= POLLER_IN;
     if (conn->output != CONN_OUTPUT_SHUT && !buf_is_empty(&conn->queue))
         want |= POLLER_OUT;
-    if (want == 0 && conn->input == CONN_INPUT_ENDED && conn->output != CONN_OUTPUT_SHUT)
+    if (want == 0 && !conn->is_paused && conn->input == CONN_INPUT_ENDED &&
+        conn->output != CONN_OUTPUT_SHUT)
         want = POLLER_PRI;
     return want;
 }

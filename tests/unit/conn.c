@@ -142,8 +142,8 @@ static void what_is_wanted_is_a_function(void **state)
         bool is_queued = i / 12 > 0;
         bool reads = conn.input == CONN_INPUT_OPEN && !conn.is_paused;
         bool writes = is_queued && conn.output != CONN_OUTPUT_SHUT;
-        bool hopes =
-            !reads && !writes && conn.input == CONN_INPUT_ENDED && conn.output != CONN_OUTPUT_SHUT;
+        bool hopes = !reads && !writes && !conn.is_paused && conn.input == CONN_INPUT_ENDED &&
+                     conn.output != CONN_OUTPUT_SHUT;
 
         buf_init(&conn.queue, 10);
         if (is_queued)
@@ -310,6 +310,27 @@ static void who_has_gone_behind_its_end_is_noticed(void **state)
         conn_write(&end.conn, "anybody?", 8);
     turns_until(end.loop, end.closed == 1);
     assert_int_equal(end.error, EPIPE);
+    end_stop(&end);
+}
+
+/* A paused owner has not dealt with all that came, and is not to be disturbed. */
+static void who_has_gone_is_not_told_in_a_pause(void **state)
+{
+    struct end end;
+
+    end_start_pair(&end, state);
+    shutdown(end.peer, SHUT_WR);
+    turns_until(end.loop, end.ends == 1);
+    conn_pause(&end.conn, true);
+    close(end.peer);
+    end.peer = -1;
+    assert_true(turns_for(end.loop, 20 * CLOCK_MILLISECOND) < 5);
+    assert_int_equal(end.closed, 0);
+    conn_pause(&end.conn, false);
+    if (tells_who_has_gone(state)) {
+        turns_until(end.loop, end.closed == 1);
+        assert_int_equal(end.error, EPIPE);
+    }
     end_stop(&end);
 }
 
@@ -572,6 +593,7 @@ static const struct {
     CASE(partial_writes_lose_nothing),
     CASE(the_peer_half_closes_and_still_gets_the_reply),
     CASE(who_has_gone_behind_its_end_is_noticed),
+    CASE(who_has_gone_is_not_told_in_a_pause),
     CASE(a_reset_behind_the_end_is_noticed),
     CASE(we_half_close_and_still_get_the_reply),
     CASE(finishing_waits_for_the_queue),
