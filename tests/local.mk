@@ -84,6 +84,7 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-k
 	--trace-children=no
 EXTRA_DIST += tests/run tests/style tests/tally
 
+# None of these may need `all`: that is a make of its own, and with -j both would build the library.
 .PHONY: bench check-programs check-valgrind style tidy
 check-programs: $(check_PROGRAMS)
 
@@ -94,12 +95,12 @@ if !HAVE_TESTS
 endif
 	@$(RUN_TESTS) $${TESTS:-$(CHECKS)}
 
-check-valgrind: all check-programs
+check-valgrind: $(bin_PROGRAMS) check-programs
 	@LIMIT=600 WRAPPER='$(VALGRIND)' TEST_WRAPPER='$(VALGRIND)' \
 		$(RUN_TESTS) $${TESTS:-$(check_PROGRAMS)}
 
 # One after the other, and nothing else meanwhile.
-bench: all $(BENCHES)
+bench: $(bin_PROGRAMS) $(BENCHES)
 	@for bench in $(BENCHES); do TEST_BUILDDIR='$(abs_top_builddir)' ./$$bench || exit; done
 
 style:
