@@ -17,6 +17,7 @@ struct loop {
     struct list due;     /* timers to be run in this turn */
     struct list changed; /* watches whose want is not what the poller was told */
     struct list closing; /* watches to be closed at the end of the turn */
+    struct list members; /* all watches that are started */
     struct poller_event batch[LOOP_BATCH];
     int batch_count; /* events in the batch that is being dispatched */
     int64_t now;
@@ -37,6 +38,7 @@ struct loop *loop_new(struct poller *poller)
     list_init(&loop->due, NULL);
     list_init(&loop->changed, NULL);
     list_init(&loop->closing, NULL);
+    list_init(&loop->members, NULL);
     loop->now = clock_now();
     return loop;
 }
@@ -76,6 +78,12 @@ void loop_mark_dirty(struct loop *loop)
     loop->is_dirty = true;
 }
 
+void loop_each_watch(const struct loop *loop, watch_each_fn *fn, void *context)
+{
+    for (struct list *link = loop->members.next; link != &loop->members; link = link->next)
+        fn(context, link->owner);
+}
+
 /* Tells the poller the difference between was and want. What is wanted for nothing is taken out:
  * the kernel reports a hang-up of whatever is in, and the loop would spin. */
 static int watch_tell(struct watch *watch)
@@ -100,6 +108,12 @@ void watch_init(struct watch *watch, watch_fn *on_ready, void *owner)
 {
     *watch = (struct watch){.fd = -1, .on_ready = on_ready, .owner = owner};
     list_init(&watch->link, watch);
+    list_init(&watch->member, watch);
+}
+
+void watch_name(struct watch *watch, const char *name)
+{
+    watch->name = name;
 }
 
 int watch_start(struct watch *watch, struct loop *loop, int fd, unsigned want)
@@ -111,10 +125,14 @@ int watch_start(struct watch *watch, struct loop *loop, int fd, unsigned want)
     watch->was = 0;
     watch->error = 0;
     watch->is_closing = false;
-    if (watch_tell(watch) == 0)
-        return 0;
-    watch->loop = NULL;
-    return -1;
+    watch->last = 0;
+    watch->count = 0;
+    if (watch_tell(watch) < 0) {
+        watch->loop = NULL;
+        return -1;
+    }
+    list_append(&loop->members, &watch->member);
+    return 0;
 }
 
 bool watch_is_started(const struct watch *watch)
@@ -132,12 +150,15 @@ void watch_want(struct watch *watch, unsigned want)
         list_append(&watch->loop->changed, &watch->link);
 }
 
-/* Takes the watch out of the poller, and out of the batch: its event may be still to come. */
+/* Takes the watch out of the poller, and out of the batch: its event may be still to come. The name
+ * was lent to a watch that is started. */
 static void watch_leave(struct watch *watch)
 {
     struct loop *loop = watch->loop;
 
     list_remove(&watch->link);
+    list_remove(&watch->member);
+    watch->name = NULL;
     if (watch->was != 0)
         poller_remove(loop->poller, watch->fd);
     watch->was = 0;
@@ -219,6 +240,13 @@ static void loop_paint(struct loop *loop)
         loop->paint(loop->painter);
 }
 
+static void watch_call(struct watch *watch, unsigned ready)
+{
+    watch->last = ready;
+    watch->count++;
+    watch->on_ready(watch->owner, ready);
+}
+
 /* Step 4. One that fails is told so, and is out until it asks anew; the kernel hears of that in the
  * next turn, so that one which fails for ever does not hold up this one. */
 static void loop_tell(struct loop *loop)
@@ -236,7 +264,7 @@ static void loop_tell(struct loop *loop)
             list_append(&failed, &watch->link);
         }
     while ((watch = list_take_first(&failed)))
-        watch->on_ready(watch->owner, POLLER_INVALID);
+        watch_call(watch, POLLER_INVALID);
 }
 
 /* How long step 5 may wait. What came up since the timers ran -- something to paint, to tell or to
@@ -263,7 +291,7 @@ static void watch_dispatch(struct watch *watch, unsigned ready)
         ready &= watch->want == 0 ? 0 : watch->want | POLLER_ERR | POLLER_HUP;
     }
     if (ready != 0)
-        watch->on_ready(watch->owner, ready);
+        watch_call(watch, ready);
 }
 
 /* Step 6. A handler may have changed what a later one in the batch wants, or stopped it. */

@@ -69,7 +69,11 @@ struct watch {
     unsigned was;  /* what the poller was told; 0: it is not in the poller */
     int error;     /* errno of the registration that failed, behind POLLER_INVALID */
     bool is_closing;
-    struct list link; /* in the loop's changed ones, or in those to close */
+    struct list link;   /* in the loop's changed ones, or in those to close */
+    struct list member; /* in the loop's list of all that are started */
+    const char *name;   /* what it is, for people */
+    unsigned last;      /* what was ready when it was last told, and how often it was told */
+    uint64_t count;
 };
 
 /* Makes a watch that is not started. */
@@ -91,6 +95,14 @@ void watch_stop(struct watch *watch);
 /* Stops at once, closes the descriptor in step 7, and then calls ON_CLOSED, which may free the
  * watch; NULL for nothing. The watch must be started. */
 void watch_close(struct watch *watch, loop_fn *on_closed);
+
+/* Says what it is, for people ("tcp localhost:51423"): borrowed as long as the watch is started;
+ * NULL: nobody has said. */
+void watch_name(struct watch *watch, const char *name);
+
+/* Calls FN for each watch that is started, in the order in which they were. FN changes none. */
+typedef void watch_each_fn(void *context, const struct watch *watch);
+void loop_each_watch(const struct loop *loop, watch_each_fn *fn, void *context);
 
 /* ---- a moment ---- */
 

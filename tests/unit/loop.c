@@ -651,6 +651,123 @@ static void the_clock_is_read_twice_a_turn(void **state)
     loop_free(loop);
 }
 
+/* As the inspector prints it: number, name, how often it was told, and what came last. */
+static void note_watch(void *context, const struct watch *watch)
+{
+    int *left = context;
+    char names[64];
+
+    poller_event_names(names, sizeof names, watch->last);
+    fake_note("%d %s %dx %s", watch->fd, watch->name ? watch->name : "?", (int)watch->count, names);
+    --*left;
+}
+
+static void note_watches(struct loop *loop, int expected)
+{
+    loop_each_watch(loop, note_watch, &expected);
+    assert_int_equal(expected, 0);
+}
+
+/* In the order of their starts, which only a new start changes. */
+static void all_that_are_started_are_listed(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, second, third;
+
+    (void)state;
+    note_watches(loop, 0);
+    actor_init(&first, loop, "first");
+    actor_init(&second, loop, "second");
+    actor_init(&third, loop, "third");
+    actor_watch(&second, SECOND, 0);
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&third, THIRD, POLLER_OUT);
+    watch_name(&first.watch, "a pipe");
+    watch_want(&third.watch, 0);
+    note_watches(loop, 3);
+    fake_expect("set 10 - IN; set 12 - OUT; 11 ? 0x 0; 10 a pipe 0x 0; 12 ? 0x 0");
+    watch_stop(&second.watch);
+    watch_stop(&second.watch);
+    note_watches(loop, 2);
+    actor_watch(&second, SECOND, 0);
+    note_watches(loop, 3);
+    fake_expect("10 a pipe 0x 0; 12 ? 0x 0; 10 a pipe 0x 0; 12 ? 0x 0; 11 ? 0x 0");
+    fake_refuse(SECOND, ENOSPC);
+    watch_stop(&second.watch);
+    assert_int_equal(watch_start(&second.watch, loop, SECOND, POLLER_IN), -1);
+    note_watches(loop, 2);
+    loop_free(loop);
+}
+
+static void list_and_close_own(struct actor *actor)
+{
+    note_watches(actor->loop, 2);
+    watch_close(&actor->watch, on_closed);
+    note_watches(actor->loop, 1);
+}
+
+/* It has a descriptor until step 7, but nobody could say anything of it any more. */
+static void what_is_being_closed_is_not_listed(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, second;
+    int fd = dup(0);
+
+    (void)state;
+    assert_in_range(fd, 3, FIRST - 1);
+    actor_init(&first, loop, "first");
+    actor_init(&second, loop, "second");
+    first.act = list_and_close_own;
+    actor_watch(&first, fd, POLLER_IN);
+    actor_watch(&second, SECOND, 0);
+    watch_name(&first.watch, "closing");
+    watch_name(&second.watch, "idle");
+    fake_at(clock_now(), fd, POLLER_IN);
+    turn(loop);
+    assert_null(first.watch.name);
+    note_watches(loop, 1);
+    actor_watch(&first, FIRST, POLLER_IN); /* begins anew, without a name */
+    note_watches(loop, 2);
+    watch_stop(&second.watch);
+    watch_stop(&first.watch);
+    note_watches(loop, 0);
+    loop_free(loop);
+}
+
+static void what_came_is_counted(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor actor;
+
+    (void)state;
+    actor_init(&actor, loop, "actor");
+    actor_watch(&actor, FIRST, POLLER_IN | POLLER_OUT);
+    watch_name(&actor.watch, "a");
+    fake_at(clock_now(), FIRST, POLLER_IN | POLLER_OUT);
+    turn(loop);
+    note_watches(loop, 1);
+    watch_want(&actor.watch, POLLER_OUT);
+    turn(loop);
+    note_watches(loop, 1);
+    fake_expect("set 10 - IN|OUT; wait ever; actor IN|OUT; 10 a 1x IN|OUT; "
+                "set 10 IN|OUT OUT; wait ever; actor OUT; 10 a 2x OUT");
+    fake_at(clock_now(), FIRST, POLLER_INVALID);
+    turn(loop);
+    note_watches(loop, 1);
+    fake_expect("wait ever; set 10 OUT -; actor INVALID; 10 a 3x INVALID");
+    fake_refuse(FIRST, ENOMEM);
+    watch_want(&actor.watch, POLLER_IN);
+    fake_at(clock_now(), FIRST, 0);
+    timer_set(&actor.timer, clock_now() + MS);
+    turn(loop);
+    assert_int_equal(actor.watch.count, 4);
+    watch_stop(&actor.watch);
+    actor_watch(&actor, FIRST, POLLER_IN);
+    assert_int_equal(actor.watch.count, 0);
+    assert_int_equal(actor.watch.last, 0);
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -672,6 +789,9 @@ int main(void)
         cmocka_unit_test_teardown(paints_once_a_turn, fake_stop),
         cmocka_unit_test_teardown(a_stop_ends_the_turn_first, fake_stop),
         cmocka_unit_test_teardown(the_clock_is_read_twice_a_turn, fake_stop),
+        cmocka_unit_test_teardown(all_that_are_started_are_listed, fake_stop),
+        cmocka_unit_test_teardown(what_is_being_closed_is_not_listed, fake_stop),
+        cmocka_unit_test_teardown(what_came_is_counted, fake_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
