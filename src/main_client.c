@@ -19,12 +19,14 @@
 #include "main_demo.h"
 #include "main_options.h"
 #include "trace/strace.h"
+#include "ui/plain.h"
 
 enum { CLIENT_UNREACHABLE = 3, CLIENT_TIMED_OUT = 4, CLIENT_RESET = 5 };
 
 static const int client_exit_of[] = {
     [SESSION_CLOSED] = MAIN_OK,
     [SESSION_SHOWN] = MAIN_OK,
+    [SESSION_LEFT] = MAIN_OK,
     [SESSION_UNREACHABLE] = CLIENT_UNREACHABLE,
     [SESSION_TIMED_OUT] = CLIENT_TIMED_OUT,
     [SESSION_RESET] = CLIENT_RESET,
@@ -110,6 +112,51 @@ static void client_on_output(void *owner)
         session_on_output(client->session);
 }
 
+static bool client_has_room(void *owner)
+{
+    struct client *client = owner;
+
+    return plain_room(&client->plain) > 0;
+}
+
+static int client_on_data(void *owner, const char *bytes, size_t n)
+{
+    struct client *client = owner;
+
+    return plain_show(&client->plain, bytes, n);
+}
+
+static void client_on_break(void *owner)
+{
+    struct client *client = owner;
+
+    plain_end(&client->plain);
+}
+
+static void client_on_state(void *owner)
+{
+    struct client *client = owner;
+    struct session_view view;
+    char text[600];
+
+    session_look(client->session, &view);
+    if (view.state == SESSION_ENDED)
+        return;
+    session_describe(client->session, text, sizeof text);
+    plain_wake(&client->plain);
+    plain_status(&client->plain, text);
+}
+
+static int client_is_settled(void *owner)
+{
+    struct client *client = owner;
+    int error = plain_error(&client->plain);
+
+    if (error != 0)
+        return error;
+    return plain_is_drained(&client->plain) ? 0 : EAGAIN;
+}
+
 /* Where the spinner turns, the bottom line says it. */
 static void client_on_retry(void *owner, const char *why)
 {
@@ -119,16 +166,34 @@ static void client_on_retry(void *owner, const char *why)
         die_warn("%s", why);
 }
 
+static void client_say_why(struct client *client, enum session_end end, const char *why)
+{
+    unsigned long long lines = plain_lines(&client->plain);
+    struct session_view view;
+
+    session_look(client->session, &view);
+    if (end == SESSION_SHOWN)
+        snprintf(client->why, sizeof client->why, "%s: %llu line%s shown", view.name, lines,
+                 lines == 1 ? "" : "s");
+    else
+        snprintf(client->why, sizeof client->why, "%s", why);
+}
+
 static void client_on_end(void *owner, enum session_end end, const char *why)
 {
     struct client *client = owner;
 
     client->end = end;
-    snprintf(client->why, sizeof client->why, "%s", why);
+    client_say_why(client, end, why);
     loop_stop(client->loop);
 }
 
 static const struct session_events client_events = {
+    .has_room = client_has_room,
+    .on_data = client_on_data,
+    .on_break = client_on_break,
+    .on_state = client_on_state,
+    .is_settled = client_is_settled,
     .on_retry = client_on_retry,
     .on_end = client_on_end,
 };
@@ -159,8 +224,7 @@ static void client_start(struct client *client)
         die(MAIN_FAILED, "standard output: %s", strerror(errno));
     client_start_inspector(client);
     client_catch_signals(client);
-    client->session =
-        session_new(client->loop, &client->plain, &options->session, &client_events, client);
+    client->session = session_new(client->loop, &options->session, &client_events, client);
     if (!client->session)
         die(MAIN_FAILED, "%s", strerror(errno));
 }
