@@ -91,6 +91,13 @@ int poller_supports(const struct poller *poller, unsigned flags)
     return (flags & ~poller->backend->supports) == 0;
 }
 
+int poller_can_hold(const struct poller *poller, int fd)
+{
+    int limit = poller->backend->limit;
+
+    return limit <= 0 || fd < limit;
+}
+
 /* Makes entries[FD] exist. A number that is no descriptor must not make the table huge. */
 static int poller_reach(struct poller *poller, int fd)
 {
@@ -114,8 +121,6 @@ static int poller_reach(struct poller *poller, int fd)
 
 static int poller_check(const struct poller *poller, int fd, unsigned want)
 {
-    int limit = poller->backend->limit;
-
     errno = 0;
     if (fd < 0 || fd == INT_MAX)
         errno = EBADF;
@@ -123,7 +128,7 @@ static int poller_check(const struct poller *poller, int fd, unsigned want)
         errno = EINVAL;
     else if (!poller_supports(poller, want))
         errno = ENOTSUP;
-    else if (limit > 0 && fd >= limit)
+    else if (!poller_can_hold(poller, fd))
         errno = ERANGE;
     return errno == 0 ? 0 : -1;
 }

@@ -59,6 +59,9 @@ const char *poller_name(const struct poller *poller);
 /* Returns 1 where every one of FLAGS can be asked for, else 0. */
 int poller_supports(const struct poller *poller, unsigned flags);
 
+/* Returns 1 where a descriptor with the number FD can be in it, else 0: poller_add says ERANGE. */
+int poller_can_hold(const struct poller *poller, int fd);
+
 /* Starts to watch FD for WANT: any of IN, OUT, PRI, RDHUP, with EDGE or ONESHOT; 0 watches for ERR
  * and HUP alone. EEXIST: it is in; EBADF: not an open descriptor; ENOTSUP: a flag that
  * poller_supports denies; ERANGE: a number that the backend cannot hold; EINVAL: an unknown flag.

@@ -131,6 +131,8 @@ static void the_highest_number_of_select(struct subject *subject)
     subject_add(subject, last, POLLER_IN);
     assert_int_equal(subject_ready(subject, last), POLLER_IN);
     assert_int_equal(poller_remove(subject->poller, last), 0);
+    assert_true(poller_can_hold(subject->poller, last));
+    assert_int_equal(poller_can_hold(subject->poller, first_past), !subject_is(subject, "select"));
     if (!subject_is(subject, "select")) {
         subject_add(subject, first_past, POLLER_IN);
         assert_int_equal(subject_ready(subject, first_past), POLLER_IN);
