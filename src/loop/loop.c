@@ -84,6 +84,48 @@ void loop_each_watch(const struct loop *loop, watch_each_fn *fn, void *context)
         fn(context, link->owner);
 }
 
+/* Tells POLLER what its predecessor was told, not what is wanted by now: so the watch stays as it
+ * is, and step 4 finds what it would have found. One that wants nothing may want something later,
+ * and then it would be too late to refuse it. */
+static int watch_move(struct watch *watch, struct poller *poller)
+{
+    if (watch->was != 0)
+        return poller_add(poller, watch->fd, watch->was, watch);
+    errno = ERANGE;
+    return poller_can_hold(poller, watch->fd) ? 0 : -1;
+}
+
+/* Takes those that were started before LINK out of POLLER again. errno survives. */
+static void loop_move_back(const struct loop *loop, struct poller *poller, const struct list *link)
+{
+    int error = errno;
+
+    while ((link = link->prev) != &loop->members) {
+        const struct watch *watch = link->owner;
+
+        if (watch->was != 0)
+            poller_remove(poller, watch->fd);
+    }
+    errno = error;
+}
+
+int loop_use(struct loop *loop, struct poller *poller, int *refused)
+{
+    assert(poller != loop->poller);
+    for (struct list *link = loop->members.next; link != &loop->members; link = link->next) {
+        struct watch *watch = link->owner;
+
+        if (watch_move(watch, poller) < 0) {
+            *refused = watch->fd;
+            loop_move_back(loop, poller, link);
+            return -1;
+        }
+    }
+    poller_close(loop->poller);
+    loop->poller = poller;
+    return 0;
+}
+
 /* Tells the poller the difference between was and want. What is wanted for nothing is taken out:
  * the kernel reports a hang-up of whatever is in, and the loop would spin. */
 static int watch_tell(struct watch *watch)

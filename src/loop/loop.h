@@ -11,6 +11,8 @@
  * once, however often that changed. A handler closes with watch_close; that is done in step 7, so
  * that no descriptor number is used again, and no memory is freed, inside a batch of events.
  *
+ * The poller can be exchanged for another at any moment, by a handler too: no watch sees it.
+ *
  * The structs are members of whatever owns them; the loop borrows them between start and stop.
  * Times are clock_now's: monotonic, in nanoseconds, absolute where they are called due.
  */
@@ -48,6 +50,12 @@ void loop_stop(struct loop *loop);
 int64_t loop_now(const struct loop *loop);
 
 typedef void loop_fn(void *owner);
+
+/* Makes the loop wait with POLLER, which nothing is in, from now on: every watch is registered
+ * there as it was here, so nothing is missed and nothing is told twice; the old poller is closed. A
+ * handler may call it. Takes POLLER where it returns 0. Else -1 with errno as poller_add, all is as
+ * before, POLLER is still the caller's, and *REFUSED is the descriptor that it would not have. */
+int loop_use(struct loop *loop, struct poller *poller, int *refused);
 
 /* Sets what step 3 calls when loop_mark_dirty was called since; NULL for nothing. */
 void loop_on_paint(struct loop *loop, loop_fn *paint, void *owner);
@@ -96,8 +104,8 @@ void watch_stop(struct watch *watch);
  * watch; NULL for nothing. The watch must be started. */
 void watch_close(struct watch *watch, loop_fn *on_closed);
 
-/* Says what it is, for people ("tcp localhost:51423"): borrowed as long as the watch is started;
- * NULL: nobody has said. */
+/* Says what it is, for people ("tcp localhost:51423"), before the start or after it: borrowed until
+ * the watch is stopped or closed, which forgets it. NULL: nobody has said. */
 void watch_name(struct watch *watch, const char *name);
 
 /* Calls FN for each watch that is started, in the order in which they were. FN changes none. */

@@ -6,14 +6,19 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "kit/fake.h"
 #include "kit/kit.h"
 #include "loop/loop.h"
+#include "poller/backend.h"
+#include "unit/turns.h"
 
 #define MS CLOCK_MILLISECOND
 
@@ -768,6 +773,370 @@ static void what_came_is_counted(void **state)
     loop_free(loop);
 }
 
+/* A second one on the same script: the journal tells the two apart only by what each is told. */
+static struct poller *open_another(const struct loop *loop)
+{
+    struct poller *poller = poller_open_backend(loop_poller(loop)->backend);
+
+    assert_non_null(poller);
+    return poller;
+}
+
+static void exchange(struct actor *actor)
+{
+    int refused = -1;
+
+    fake_note("exchange");
+    assert_int_equal(loop_use(actor->loop, open_another(actor->loop), &refused), 0);
+    assert_int_equal(refused, -1);
+}
+
+static void the_poller_is_exchanged(void **state)
+{
+    struct loop *loop = open_loop();
+    struct poller *before = loop_poller(loop);
+    struct actor reader, idle;
+
+    (void)state;
+    actor_init(&reader, loop, "reader");
+    actor_init(&idle, loop, "idle");
+    exchange(&reader); /* nobody to be moved */
+    assert_ptr_not_equal(loop_poller(loop), before);
+    fake_expect("exchange");
+    actor_watch(&reader, FIRST, POLLER_IN);
+    actor_watch(&idle, SECOND, 0);
+    exchange(&reader);
+    fake_expect("set 10 - IN; exchange; set 10 - IN");
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    fake_at(clock_now(), SECOND, POLLER_IN);
+    turn(loop);
+    watch_want(&idle.watch, POLLER_IN);
+    watch_want(&reader.watch, 0);
+    turn(loop);
+    fake_expect("wait ever; reader IN; set 11 - IN; set 10 IN -; wait ever; idle IN");
+    loop_free(loop);
+}
+
+static void change_both_and_exchange(struct actor *actor)
+{
+    actor->act = NULL;
+    watch_want(&actor->watch, POLLER_IN | POLLER_OUT);
+    watch_want(&actor->other->watch, 0);
+    exchange(actor);
+}
+
+/* What was changed and not told yet is told in step 4, as the difference that it is. */
+static void changes_outlast_an_exchange(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, second, third;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&second, loop, "second");
+    actor_init(&third, loop, "third");
+    first.act = change_both_and_exchange;
+    first.other = &second;
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&second, SECOND, POLLER_IN);
+    actor_watch(&third, THIRD, 0);
+    watch_want(&third.watch, POLLER_IN); /* told in the first turn */
+    fake_at(clock_now(), FIRST, POLLER_IN | POLLER_OUT);
+    fake_at(clock_now(), THIRD, POLLER_IN);
+    turn(loop);
+    fake_expect("set 10 - IN; set 11 - IN; set 12 - IN; wait ever; first IN; "
+                "exchange; set 10 - IN; set 11 - IN; set 12 - IN; third IN");
+    watch_want(&third.watch, 0);
+    turn(loop);
+    fake_expect("set 10 IN IN|OUT; set 11 IN -; set 12 IN -; wait ever; first IN|OUT");
+    watch_want(&third.watch, POLLER_OUT);
+    exchange(&first);
+    fake_at(clock_now(), FIRST, 0);
+    fake_at(clock_now(), THIRD, POLLER_OUT);
+    turn(loop);
+    fake_expect("exchange; set 10 - IN|OUT; set 12 - OUT; wait ever; third OUT");
+    loop_free(loop);
+}
+
+static void close_other_and_exchange(struct actor *actor)
+{
+    if (!watch_is_started(&actor->other->watch))
+        return;
+    watch_close(&actor->other->watch, on_closed);
+    exchange(actor);
+}
+
+/* In the middle of a batch: the rest of it is told, each event once; what was closed is not. */
+static void a_handler_exchanges_the_poller(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, second, third;
+    int fd = dup(0);
+    char expected[256];
+
+    (void)state;
+    assert_in_range(fd, 3, FIRST - 1);
+    actor_init(&first, loop, "first");
+    actor_init(&second, loop, "second");
+    actor_init(&third, loop, "third");
+    second.act = close_other_and_exchange;
+    second.other = &first;
+    third.act = stop_other_watch;
+    third.other = &second;
+    actor_watch(&first, fd, POLLER_OUT);
+    actor_watch(&second, SECOND, POLLER_IN);
+    actor_watch(&third, THIRD, POLLER_IN);
+    fake_at(clock_now(), fd, POLLER_OUT);
+    fake_at(clock_now(), SECOND, POLLER_IN);
+    fake_at(clock_now(), THIRD, POLLER_IN);
+    turn(loop);
+    snprintf(expected, sizeof expected,
+             "set %d - OUT; set 11 - IN; set 12 - IN; wait ever; first OUT; second IN; "
+             "set %d OUT -; exchange; set 11 - IN; set 12 - IN; third IN; set 11 IN -; "
+             "first closed",
+             fd, fd);
+    fake_expect(expected);
+    third.act = NULL;
+    turn(loop);
+    fake_expect("wait ever; third IN");
+    loop_free(loop);
+}
+
+/* A timer, the painter, and one that is told that it cannot be watched exchange it, too. */
+static void everybody_exchanges_the_poller(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor timer, painter, refused;
+
+    (void)state;
+    actor_init(&timer, loop, "timer");
+    actor_init(&painter, loop, "painter");
+    actor_init(&refused, loop, "refused");
+    timer.act = painter.act = refused.act = exchange;
+    loop_on_paint(loop, on_paint, &painter);
+    actor_watch(&refused, FIRST, 0);
+    timer_set(&timer.timer, clock_now());
+    loop_mark_dirty(loop);
+    fake_refuse(FIRST, ENOMEM);
+    watch_want(&refused.watch, POLLER_IN);
+    fake_at(clock_now() + MS, FIRST, POLLER_IN);
+    timer_set(&painter.timer, clock_now() + 2 * MS);
+    turn(loop);
+    fake_expect("timer; exchange; paint; exchange; set 10 - IN; refused INVALID; exchange; "
+                "wait 2ms");
+    loop_free(loop);
+}
+
+/* All is as before, and the poller that did not work out is as empty as it was. */
+static void a_refused_exchange_changes_nothing(void **state)
+{
+    struct loop *loop = open_loop();
+    struct poller *before = loop_poller(loop);
+    struct poller *after = open_another(loop);
+    struct actor first, idle, second, third;
+    int refused = -1;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&idle, loop, "idle");
+    actor_init(&second, loop, "second");
+    actor_init(&third, loop, "third");
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&idle, 13, 0);
+    actor_watch(&second, SECOND, POLLER_IN);
+    actor_watch(&third, THIRD, POLLER_IN);
+    watch_want(&first.watch, POLLER_OUT);
+    fake_expect("set 10 - IN; set 11 - IN; set 12 - IN");
+    fake_refuse(SECOND, ENOSPC);
+    assert_int_equal(loop_use(loop, after, &refused), -1);
+    assert_int_equal(errno, ENOSPC);
+    assert_int_equal(refused, SECOND);
+    assert_ptr_equal(loop_poller(loop), before);
+    fake_expect("set 10 - IN; set 11 - IN; set 10 IN -");
+    fake_at(clock_now(), FIRST, POLLER_OUT);
+    fake_at(clock_now(), SECOND, POLLER_IN);
+    turn(loop);
+    fake_expect("set 10 IN OUT; wait ever; first OUT; second IN");
+    assert_int_equal(loop_use(loop, after, &refused), 0);
+    assert_ptr_equal(loop_poller(loop), after);
+    turn(loop);
+    fake_expect("set 10 - OUT; set 11 - IN; set 12 - IN; wait ever; first OUT; second IN");
+    loop_free(loop);
+}
+
+/* ---- exchanges among the real ones ---- */
+
+static const char *const real_names[] = {"epoll", "poll", "select"};
+
+enum { REAL = sizeof real_names / sizeof *real_names };
+
+/* The next of those that this system has. */
+static struct poller *open_next(int *turn)
+{
+    struct poller *poller = NULL;
+
+    for (int tries = 0; tries < REAL && !poller; tries++)
+        poller = poller_open(real_names[(*turn)++ % REAL]);
+    assert_non_null(poller);
+    return poller;
+}
+
+/* Opens a pipe, and returns a copy of its reading end whose number select(2) has no room for. */
+static int open_past_select(int ends[2])
+{
+    struct rlimit limit;
+    int fd;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = FD_SETSIZE + 64;
+    if (limit.rlim_max < limit.rlim_cur || setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        kit_skip("the limit of open descriptors is too low");
+    assert_int_equal(pipe(ends), 0);
+    fd = fcntl(ends[0], F_DUPFD, FD_SETSIZE);
+    assert_true(fd >= FD_SETSIZE);
+    return fd;
+}
+
+static void count_ready(void *owner, unsigned ready)
+{
+    struct actor *actor = owner;
+
+    assert_int_equal(ready, POLLER_IN);
+    actor->runs++;
+}
+
+static void assert_refused_by_select(struct loop *loop, int fd)
+{
+    struct poller *before = loop_poller(loop);
+    struct poller *select = poller_open("select");
+    int refused = -1;
+
+    assert_non_null(select);
+    assert_int_equal(loop_use(loop, select, &refused), -1);
+    assert_int_equal(errno, ERANGE);
+    assert_int_equal(refused, fd);
+    assert_ptr_equal(loop_poller(loop), before);
+    poller_close(select);
+}
+
+/* Also the one that wants nothing for a while: it could not be told later that it is lost. */
+static void select_refuses_a_high_number(void **state)
+{
+    struct loop *loop = turns_new("poll");
+    struct actor low, high;
+    int ends[2];
+    int fd = open_past_select(ends);
+
+    (void)state;
+    actor_init(&low, loop, "low");
+    actor_init(&high, loop, "high");
+    low.watch.on_ready = high.watch.on_ready = count_ready;
+    actor_watch(&low, ends[0], POLLER_IN);
+    actor_watch(&high, fd, POLLER_IN);
+    assert_refused_by_select(loop, fd);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    turn(loop);
+    assert_int_equal(low.runs, 1);
+    assert_int_equal(high.runs, 1);
+    watch_want(&high.watch, 0);
+    assert_refused_by_select(loop, fd);
+    turn(loop);
+    assert_refused_by_select(loop, fd);
+    watch_want(&high.watch, POLLER_IN);
+    assert_refused_by_select(loop, fd);
+    turn(loop);
+    assert_int_equal(low.runs, 3);
+    assert_int_equal(high.runs, 2);
+    loop_free(loop);
+    close(fd);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* A pipe that carries a known sequence from one handler to the other. */
+struct stream {
+    struct loop *loop;
+    struct watch reader;
+    struct watch writer;
+    size_t written;
+    size_t read;
+    int exchanges;
+    int next; /* poller */
+};
+
+enum { EXCHANGES = 100, STREAM_PIECE = 4099, STREAM_LENGTH = 8 * EXCHANGES * STREAM_PIECE };
+
+static char stream_byte(size_t at)
+{
+    return (char)(at % 251);
+}
+
+/* The writer is wanted while there is little in the pipe: in and out of the poller all the time. */
+static void stream_settle(struct stream *stream)
+{
+    bool is_low = stream->written - stream->read < 4 * STREAM_PIECE;
+    int refused = -1;
+
+    if (stream->written >= STREAM_LENGTH && watch_is_started(&stream->writer))
+        watch_close(&stream->writer, NULL);
+    watch_want(&stream->writer, is_low ? POLLER_OUT : 0);
+    if (stream->read / (7 * STREAM_PIECE) <= (size_t)stream->exchanges)
+        return;
+    assert_int_equal(loop_use(stream->loop, open_next(&stream->next), &refused), 0);
+    stream->exchanges++;
+}
+
+static void stream_on_room(void *owner, unsigned ready)
+{
+    struct stream *stream = owner;
+    char bytes[STREAM_PIECE];
+    ssize_t n;
+
+    assert_int_equal(ready, POLLER_OUT);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = stream_byte(stream->written + i);
+    n = write(stream->writer.fd, bytes, sizeof bytes);
+    assert_true(n > 0);
+    stream->written += (size_t)n;
+    stream_settle(stream);
+}
+
+static void stream_on_data(void *owner, unsigned ready)
+{
+    struct stream *stream = owner;
+    char bytes[STREAM_PIECE];
+    ssize_t n = read(stream->reader.fd, bytes, sizeof bytes);
+
+    assert_int_equal(ready & POLLER_INVALID, 0);
+    assert_true(n >= 0);
+    for (ssize_t i = 0; i < n; i++)
+        if (bytes[i] != stream_byte(stream->read + (size_t)i))
+            fail_msg("byte %zu of the stream is wrong", stream->read + (size_t)i);
+    stream->read += (size_t)n;
+    stream_settle(stream);
+    if (n == 0)
+        watch_close(&stream->reader, NULL);
+}
+
+static void a_hundred_exchanges_lose_no_byte(void **state)
+{
+    struct stream stream = {.loop = turns_new("poll")};
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    watch_init(&stream.reader, stream_on_data, &stream);
+    watch_init(&stream.writer, stream_on_room, &stream);
+    assert_int_equal(watch_start(&stream.writer, stream.loop, ends[1], POLLER_OUT), 0);
+    assert_int_equal(watch_start(&stream.reader, stream.loop, ends[0], POLLER_IN), 0);
+    turns_until(stream.loop, !watch_is_started(&stream.reader));
+    assert_int_equal(stream.read, stream.written);
+    assert_true(stream.read >= STREAM_LENGTH);
+    assert_true(stream.exchanges >= EXCHANGES);
+    loop_free(stream.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -792,6 +1161,13 @@ int main(void)
         cmocka_unit_test_teardown(all_that_are_started_are_listed, fake_stop),
         cmocka_unit_test_teardown(what_is_being_closed_is_not_listed, fake_stop),
         cmocka_unit_test_teardown(what_came_is_counted, fake_stop),
+        cmocka_unit_test_teardown(the_poller_is_exchanged, fake_stop),
+        cmocka_unit_test_teardown(changes_outlast_an_exchange, fake_stop),
+        cmocka_unit_test_teardown(a_handler_exchanges_the_poller, fake_stop),
+        cmocka_unit_test_teardown(everybody_exchanges_the_poller, fake_stop),
+        cmocka_unit_test_teardown(a_refused_exchange_changes_nothing, fake_stop),
+        cmocka_unit_test_teardown(select_refuses_a_high_number, fake_stop),
+        cmocka_unit_test_teardown(a_hundred_exchanges_lose_no_byte, fake_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
