@@ -23,6 +23,8 @@ struct loop {
     int64_t now;
     loop_fn *paint;
     void *painter;
+    loop_wait_fn *before_wait;
+    void *waiter;
     bool is_dirty;
     bool is_stopped;
 };
@@ -65,6 +67,12 @@ int64_t loop_now(const struct loop *loop)
 void loop_stop(struct loop *loop)
 {
     loop->is_stopped = true;
+}
+
+void loop_on_wait(struct loop *loop, loop_wait_fn *before_wait, void *owner)
+{
+    loop->before_wait = before_wait;
+    loop->waiter = owner;
 }
 
 void loop_on_paint(struct loop *loop, loop_fn *paint, void *owner)
@@ -323,6 +331,19 @@ static int64_t loop_timeout(const struct loop *loop)
     return top->due > loop->now ? top->due - loop->now : 0;
 }
 
+/* Step 5, but for the clock. What is called before may exchange the poller, and may stop the loop,
+ * which then must not wait for ever. */
+static int loop_wait(struct loop *loop)
+{
+    int64_t timeout_ns = loop_timeout(loop);
+
+    if (loop->before_wait)
+        loop->before_wait(loop->waiter, timeout_ns);
+    if (loop->is_stopped)
+        timeout_ns = 0;
+    return poller_wait(loop->poller, loop->batch, LOOP_BATCH, timeout_ns);
+}
+
 static void watch_dispatch(struct watch *watch, unsigned ready)
 {
     if (ready & POLLER_INVALID) {
@@ -367,7 +388,7 @@ int loop_turn(struct loop *loop)
     loop_run_timers(loop);
     loop_paint(loop);
     loop_tell(loop);
-    n = poller_wait(loop->poller, loop->batch, LOOP_BATCH, loop_timeout(loop));
+    n = loop_wait(loop);
     if (n < 0)
         return -1;
     loop->now = clock_now();

@@ -57,6 +57,12 @@ typedef void loop_fn(void *owner);
  * before, POLLER is still the caller's, and *REFUSED is the descriptor that it would not have. */
 int loop_use(struct loop *loop, struct poller *poller, int *refused);
 
+/* Sets what is called just before step 5, with the time limit that the wait will have; NULL for
+ * nothing. It may take as long as it likes: the loop stands still (step mode). The wait keeps that
+ * limit, and what was changed is done in the next turn; only after loop_stop it does not wait. */
+typedef void loop_wait_fn(void *owner, int64_t timeout_ns);
+void loop_on_wait(struct loop *loop, loop_wait_fn *before_wait, void *owner);
+
 /* Sets what step 3 calls when loop_mark_dirty was called since; NULL for nothing. */
 void loop_on_paint(struct loop *loop, loop_fn *paint, void *owner);
 void loop_mark_dirty(struct loop *loop);

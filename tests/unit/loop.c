@@ -1137,6 +1137,122 @@ static void a_hundred_exchanges_lose_no_byte(void **state)
     loop_free(stream.loop);
 }
 
+/* ---- before the wait ---- */
+
+static void on_wait(void *owner, int64_t timeout_ns)
+{
+    struct actor *actor = owner;
+
+    if (timeout_ns < 0)
+        fake_note("ask ever");
+    else
+        fake_note("ask %dms", (int)(timeout_ns / MS));
+    actor->runs++;
+    if (actor->act)
+        actor->act(actor);
+}
+
+static void the_wait_is_announced_once_a_turn(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor stepper, timer, reader;
+
+    (void)state;
+    actor_init(&stepper, loop, "stepper");
+    actor_init(&timer, loop, "timer");
+    actor_init(&reader, loop, "reader");
+    loop_on_wait(loop, on_wait, &stepper);
+    actor_watch(&reader, FIRST, 0);
+    watch_want(&reader.watch, POLLER_IN);
+    timer_set(&timer.timer, clock_now() + 50 * MS);
+    turn(loop);
+    fake_expect("set 10 - IN; ask 50ms; wait 50ms");
+    timer.act = again_for_the_past;
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    turn(loop);
+    fake_expect("timer; ask 0ms; wait 0; reader IN");
+    timer.act = NULL;
+    turn(loop);
+    fake_expect("timer; ask ever; wait ever; reader IN");
+    assert_int_equal(stepper.runs, 3);
+    loop_on_wait(loop, NULL, NULL);
+    turn(loop);
+    fake_expect("wait ever; reader IN");
+    loop_free(loop);
+}
+
+static void take_an_hour(struct actor *actor)
+{
+    (void)actor;
+    fake_advance(3600 * CLOCK_SECOND);
+}
+
+/* Somebody reads the screen before the step is made: what is asked is what was announced. */
+static void time_before_the_wait_does_not_shorten_it(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor stepper, timer;
+
+    (void)state;
+    actor_init(&stepper, loop, "stepper");
+    actor_init(&timer, loop, "timer");
+    loop_on_wait(loop, on_wait, &stepper);
+    stepper.act = take_an_hour;
+    timer.act = again_in_50ms;
+    timer_set(&timer.timer, clock_now() + 50 * MS);
+    turn(loop);
+    stepper.act = NULL;
+    turn(loop);
+    fake_expect("ask 50ms; wait 50ms; timer; ask 0ms; wait 0");
+    loop_free(loop);
+}
+
+static void change_everything(struct actor *actor)
+{
+    actor->act = NULL;
+    watch_want(&actor->other->watch, POLLER_IN | POLLER_OUT);
+    timer_set(&actor->timer, clock_now() + 10 * MS);
+    loop_mark_dirty(actor->loop);
+    exchange(actor);
+}
+
+static void changes_before_the_wait_are_for_the_next_turn(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor stepper, reader;
+
+    (void)state;
+    actor_init(&stepper, loop, "stepper");
+    actor_init(&reader, loop, "reader");
+    loop_on_wait(loop, on_wait, &stepper);
+    loop_on_paint(loop, on_paint, NULL);
+    stepper.act = change_everything;
+    stepper.other = &reader;
+    actor_watch(&reader, FIRST, POLLER_IN);
+    fake_at(clock_now() + 5 * MS, FIRST, POLLER_IN);
+    turn(loop);
+    turn(loop);
+    fake_expect("set 10 - IN; ask ever; exchange; set 10 - IN; wait ever; reader IN; "
+                "paint; set 10 IN IN|OUT; ask 5ms; wait 5ms; reader IN");
+    loop_free(loop);
+}
+
+static void a_stop_before_the_wait_ends_it(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor stepper, reader;
+
+    (void)state;
+    actor_init(&stepper, loop, "stepper");
+    actor_init(&reader, loop, "reader");
+    loop_on_wait(loop, on_wait, &stepper);
+    stepper.act = stop_loop;
+    actor_watch(&reader, FIRST, POLLER_IN);
+    assert_int_equal(loop_run(loop), 0);
+    fake_expect("set 10 - IN; ask ever; wait 0");
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1168,6 +1284,10 @@ int main(void)
         cmocka_unit_test_teardown(a_refused_exchange_changes_nothing, fake_stop),
         cmocka_unit_test_teardown(select_refuses_a_high_number, fake_stop),
         cmocka_unit_test_teardown(a_hundred_exchanges_lose_no_byte, fake_stop),
+        cmocka_unit_test_teardown(the_wait_is_announced_once_a_turn, fake_stop),
+        cmocka_unit_test_teardown(time_before_the_wait_does_not_shorten_it, fake_stop),
+        cmocka_unit_test_teardown(changes_before_the_wait_are_for_the_next_turn, fake_stop),
+        cmocka_unit_test_teardown(a_stop_before_the_wait_ends_it, fake_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
