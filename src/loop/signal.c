@@ -58,6 +58,11 @@ void loop_signals_tell(void)
         }
 }
 
+int loop_signals_fd(void)
+{
+    return signals.write_fd < 0 ? -1 : signals.watch.fd;
+}
+
 static void signal_on_ready(void *owner, unsigned ready)
 {
     (void)owner;
@@ -79,6 +84,7 @@ static int signal_open_pipe(struct loop *loop)
     if (pipe(ends) < 0)
         return -1;
     watch_init(&signals.watch, signal_on_ready, NULL);
+    watch_name(&signals.watch, "signals");
     if (signal_set_flags(ends[0]) < 0 || signal_set_flags(ends[1]) < 0 ||
         watch_start(&signals.watch, loop, ends[0], POLLER_IN) < 0) {
         int error = errno;

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -222,6 +224,62 @@ static void dying_is_seen_by_the_parent(void **state)
     close_loop(seen.loop);
 }
 
+static void find_signals(void *context, const struct watch *watch)
+{
+    int *fd = context;
+
+    if (watch->name && strcmp(watch->name, "signals") == 0)
+        *fd = watch->fd;
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+
+    assert_true(poll(&readable, 1, 0) >= 0);
+    return readable.revents == POLLIN;
+}
+
+/* For who stops the loop for a while and waits himself, and for who looks at what it watches. */
+static void its_descriptor_can_be_waited_for(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    int listed = -1;
+
+    (void)state;
+    assert_int_equal(loop_signals_fd(), -1);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+    loop_each_watch(seen.loop, find_signals, &listed);
+    assert_true(listed >= 0);
+    assert_int_equal(loop_signals_fd(), listed);
+    assert_false(is_readable(listed));
+    raise(SIGUSR1);
+    assert_true(is_readable(listed));
+    loop_signals_tell();
+    assert_int_equal(seen.count, 1);
+    assert_false(is_readable(listed));
+    loop_signals_fini();
+    assert_int_equal(loop_signals_fd(), -1);
+    loop_free(seen.loop);
+}
+
+static void it_outlasts_the_poller(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    int refused = -1;
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+    raise(SIGUSR1);
+    assert_int_equal(loop_use(seen.loop, poller_open("select"), &refused), 0);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 1);
+    raise(SIGUSR1);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 2);
+    close_loop(seen.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +291,8 @@ int main(void)
         cmocka_unit_test(what_was_is_given_back),
         cmocka_unit_test(it_can_be_begun_again),
         cmocka_unit_test(what_is_no_signal),
+        cmocka_unit_test(its_descriptor_can_be_waited_for),
+        cmocka_unit_test(it_outlasts_the_poller),
         cmocka_unit_test(dying_is_seen_by_the_parent),
     };
 
