@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,25 @@ void sanitize_init(struct sanitize *sanitize)
 {
     sanitize->pending_length = 0;
     sanitize->column = 0;
+}
+
+/* Most of what comes is printable ASCII. Where no character is open it means itself, also in an
+ * encoding with shift states: each character is decoded from the initial one. Eight bytes at once:
+ * a top bit is set in the sum by DEL and in the difference by a control. */
+static size_t count_ascii(const char *bytes, size_t n)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    size_t i = 0;
+
+    for (; n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word);
+        if ((word | (word + ones) | (word - ones * ' ')) & ones << 7)
+            break;
+    }
+    while (i < n && bytes[i] >= ' ' && bytes[i] < ASCII_DELETE)
+        i++;
+    return i;
 }
 
 /* Each of the put functions writes to OUT, moves the column, and returns how many bytes it wrote:
@@ -187,16 +207,6 @@ static size_t put_pending(struct sanitize *sanitize, char *out)
     return length;
 }
 
-/* Most of what comes is printable ASCII, and means itself where no character is open. */
-static size_t count_ascii(const char *bytes, size_t n)
-{
-    size_t i = 0;
-
-    while (i < n && bytes[i] >= ' ' && bytes[i] < ASCII_DELETE)
-        i++;
-    return i;
-}
-
 size_t sanitize_bytes(struct sanitize *sanitize, const char *bytes, size_t n, char *out)
 {
     size_t length = 0;
@@ -247,12 +257,20 @@ static size_t measure(const char *shown, size_t n, size_t *columns)
 size_t sanitize_width(const char *shown, size_t n)
 {
     size_t width = 0;
+    size_t i = 0;
     size_t columns;
     size_t length;
 
-    for (size_t i = 0; i < n && (length = measure(shown + i, n - i, &columns)) > 0; i += length)
+    for (;;) {
+        size_t ascii = count_ascii(shown + i, n - i);
+
+        i += ascii;
+        width += ascii;
+        if (i == n || (length = measure(shown + i, n - i, &columns)) == 0)
+            return width;
+        i += length;
         width += columns;
-    return width;
+    }
 }
 
 size_t sanitize_fit(const char *shown, size_t n, size_t columns)
@@ -264,10 +282,14 @@ size_t sanitize_fit(const char *shown, size_t n, size_t columns)
     /* A mark takes no column, but needs a character to stand on. */
     if (columns == 0)
         return 0;
-    for (; i < n && (length = measure(shown + i, n - i, &width)) > 0; i += length) {
-        if (width > columns)
-            break;
+    for (;;) {
+        size_t ascii = count_ascii(shown + i, n - i < columns ? n - i : columns);
+
+        i += ascii;
+        columns -= ascii;
+        if (i == n || (length = measure(shown + i, n - i, &width)) == 0 || width > columns)
+            return i;
+        i += length;
         columns -= width;
     }
-    return i;
 }

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "base/sanitize.h"
 #include "kit/kit.h"
@@ -421,6 +423,124 @@ static void random_bytes_do_no_harm_in_the_c_locale(void **state)
     random_bytes_in("C", kit_is_instrumented() ? 50 : 500);
 }
 
+/* ---- runs of ASCII, which are not decoded, against the C library ---- */
+
+struct naive {
+    char shown[SANITIZE_GROWTH * LONGEST];
+    size_t length;
+    size_t column;
+};
+
+static void naive_add(struct naive *naive, const char *shown, size_t n, size_t columns)
+{
+    memcpy(naive->shown + naive->length, shown, n);
+    naive->length += n;
+    naive->column += columns;
+}
+
+/* Adds what is shown of one byte that is no printable character. */
+static void naive_add_byte(struct naive *naive, unsigned char byte)
+{
+    char text[16];
+
+    if (byte == '\t')
+        snprintf(text, sizeof text, "%*s", (int)(8 - naive->column % 8), "");
+    else if (byte < 0x80)
+        snprintf(text, sizeof text, "^%c", byte ^ 0x40);
+    else
+        snprintf(text, sizeof text, "<%02X>", byte);
+    naive_add(naive, text, strlen(text), strlen(text));
+}
+
+/* Decodes every character with mbrtowc(3); none of them is printable and not to be seen. */
+static void naive_show(struct naive *naive, const char *bytes, size_t n)
+{
+    size_t length;
+
+    naive->length = naive->column = 0;
+    for (size_t i = 0; i < n; i += length) {
+        mbstate_t state;
+        wchar_t c;
+
+        memset(&state, 0, sizeof state);
+        length = mbrtowc(&c, bytes + i, n - i, &state);
+        if (length == 0 || length > 4 || !iswprint((wint_t)c)) {
+            naive_add_byte(naive, (unsigned char)bytes[i]);
+            length = 1;
+        } else {
+            naive_add(naive, bytes + i, length, (size_t)wcwidth(c));
+        }
+    }
+}
+
+/* Long and short runs of ASCII, with DEL and the neighbours of the bounds, between other bytes. */
+static size_t random_runs(char *bytes, size_t max)
+{
+    static const char *const others[] = {"\x1f", "\x7f", "\x80", "\xff", "\t",      "\xc3\xa9",
+                                         "\xc3", "\n",   "\0",   "\x1b", "e\u0301", "\u65e5"};
+    size_t n = 0;
+
+    while (n + 64 <= max) {
+        const char *other = others[random_next() % (sizeof others / sizeof *others)];
+        size_t run = random_next() % (random_next() % 4 == 0 ? 50 : 10);
+
+        for (; run > 0; run--)
+            bytes[n++] = (char)(' ' + random_next() % ('~' - ' ' + 1));
+        memcpy(bytes + n, other, *other ? strlen(other) : 1);
+        n += *other ? strlen(other) : 1;
+    }
+    return n;
+}
+
+/* Returns how many of the shown bytes fit, one character after the other. */
+static size_t naive_fit(const struct naive *naive, size_t columns, size_t *width)
+{
+    size_t i = 0;
+
+    *width = 0;
+    for (size_t length; columns > 0 && i < naive->length; i += length) {
+        unsigned long c = 0;
+        size_t wide;
+
+        length = take_utf8((const unsigned char *)naive->shown + i, naive->length - i, &c);
+        wide = (size_t)wcwidth((wchar_t)c);
+        if (*width + wide > columns)
+            break;
+        *width += wide;
+    }
+    return i;
+}
+
+static void runs_of_ascii_in(const char *locale, int rounds)
+{
+    static struct naive naive;
+    static char bytes[LONGEST];
+    static char shown[SANITIZE_GROWTH * (LONGEST + 32)];
+
+    use_locale(locale);
+    for (int round = 0; round < rounds; round++) {
+        size_t n = random_runs(bytes, 64 + random_next() % (LONGEST - 64));
+        size_t columns = random_next() % 1000;
+        size_t fit;
+        size_t width;
+
+        naive_show(&naive, bytes, n);
+        assert_int_equal(show_in_pieces(bytes, n, shown), naive.length);
+        assert_memory_equal(shown, naive.shown, naive.length);
+        assert_int_equal(sanitize_width(shown, naive.length), naive.column);
+        fit = naive_fit(&naive, columns, &width);
+        assert_int_equal(sanitize_fit(shown, naive.length, columns), fit);
+        assert_int_equal(sanitize_width(shown, fit), width);
+    }
+}
+
+static void runs_of_ascii_are_what_the_library_says(void **state)
+{
+    (void)state;
+    runs_of_ascii_in("C.UTF-8", kit_is_instrumented() ? 50 : 1000);
+    runs_of_ascii_in("C", kit_is_instrumented() ? 50 : 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +557,7 @@ int main(void)
         cmocka_unit_test(width_and_fit_count_columns),
         cmocka_unit_test(random_bytes_do_no_harm),
         cmocka_unit_test(random_bytes_do_no_harm_in_the_c_locale),
+        cmocka_unit_test(runs_of_ascii_are_what_the_library_says),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
