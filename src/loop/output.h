@@ -32,7 +32,7 @@ struct output {
 
 /* Starts to write to FD through a queue of at most MAX bytes. FD stays the caller's, open until
  * output_fini. ON_CHANGE, which may be NULL, is called with OWNER from the loop. Returns 0, or -1
- * with errno. */
+ * with errno. What it is to people is the owner's to say: watch_name(&output->watch, ...). */
 int output_init(struct output *output, struct loop *loop, int fd, size_t max, loop_fn *on_change,
                 void *owner);
 

@@ -54,7 +54,7 @@ struct conn {
 
 /* Starts with the connected, non-blocking FD, which it takes in any case; queues at most MAX bytes.
  * Returns 0, or -1 with errno as poller_add and FD closed. No event is called before the loop runs.
- */
+ * What it is to people is the owner's to say afterwards: watch_name(&conn->watch, ...). */
 int conn_start(struct conn *conn, struct loop *loop, int fd, size_t max,
                const struct conn_events *events, void *owner);
 

@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -45,6 +46,7 @@ struct attempt {
     struct connector *connector;
     struct address address;
     struct watch watch; /* started while it is under way */
+    char name[sizeof "connecting to " + ADDRESS_TEXT];
 };
 
 struct connector {
@@ -300,6 +302,19 @@ static bool connector_try_later(struct connector *connector, struct side *side, 
     return true;
 }
 
+static void attempt_init(struct attempt *attempt, struct connector *connector,
+                         const struct address *address)
+{
+    char where[ADDRESS_TEXT];
+
+    attempt->connector = connector;
+    attempt->address = *address;
+    address_format(address, where);
+    snprintf(attempt->name, sizeof attempt->name, "connecting to %s", where);
+    watch_init(&attempt->watch, attempt_on_ready, attempt);
+    watch_name(&attempt->watch, attempt->name);
+}
+
 /* Begins an attempt at the next address of SIDE. Returns whether the connector is gone. Where the
  * timer cannot be set the next attempt begins at once, which is rude but no failure. */
 static bool connector_begin(struct connector *connector, struct side *side)
@@ -308,9 +323,7 @@ static bool connector_begin(struct connector *connector, struct side *side)
     int error;
     int fd;
 
-    attempt->connector = connector;
-    attempt->address = side->addresses[side->used++];
-    watch_init(&attempt->watch, attempt_on_ready, attempt);
+    attempt_init(attempt, connector, &side->addresses[side->used++]);
     fd = address_open(&attempt->address);
     if (fd < 0) {
         connector_fail_address(connector, &attempt->address, errno);

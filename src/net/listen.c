@@ -158,6 +158,7 @@ int listener_adopt(struct listener *listener, struct loop *loop, int fd, listene
 {
     *listener = (struct listener){.on_accept = on_accept, .on_pause = on_pause, .owner = owner};
     watch_init(&listener->watch, listener_on_ready, listener);
+    watch_name(&listener->watch, "listener");
     timer_init(&listener->retry, loop, listener_on_retry, listener);
     if (address_prepare(fd) < 0 || listener_check(fd) < 0 ||
         address_of_socket(&listener->address, fd, false) < 0 ||

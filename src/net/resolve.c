@@ -217,6 +217,7 @@ static void resolve_add(struct resolve *resolve, int fd, unsigned want)
     socket->resolve = resolve;
     list_init(&socket->link, socket);
     watch_init(&socket->watch, resolve_on_ready, socket);
+    watch_name(&socket->watch, "name server");
     if (watch_start(&socket->watch, resolve->loop, fd, want) < 0) {
         resolve->is_broken = true;
         free(socket);

@@ -172,14 +172,18 @@ static void data_comes_and_goes(void **state)
     char bytes[8];
 
     end_start(&end, state);
+    watch_name(&end.conn.watch, "tcp");
     kit_send(end.peer, "hello", 5);
     turns_until(end.loop, end.received == 5);
     assert_memory_equal(end.bytes, "hello", 5);
+    assert_int_equal(turns_watches(end.loop, "tcp"), 1);
     assert_int_equal(conn_write(&end.conn, "world", 5), 5);
     kit_receive_all(end.peer, bytes, 5);
     assert_memory_equal(bytes, "world", 5);
     assert_int_equal(end.conn.received, 5);
     assert_int_equal(end.conn.sent, 5);
+    conn_close(&end.conn);
+    assert_int_equal(turns_watches(end.loop, "tcp"), 0);
     end_stop(&end);
     assert_int_equal(end.error, 0);
 }

@@ -237,7 +237,9 @@ static void a_black_hole_ends_with_the_time_limit(void **state)
     assert_true(turns_for(seeker.loop, 30 * CLOCK_MILLISECOND) < 8);
     snprintf(text, sizeof text, "connecting to %s", where);
     assert_doing(&seeker, text);
+    assert_int_equal(turns_watches(seeker.loop, text), 1);
     turns_until(seeker.loop, seeker.done == 1);
+    assert_int_equal(turns_watches(seeker.loop, text), 0);
     snprintf(text, sizeof text, "timed out after 0.3 s while connecting to %s", where);
     assert_result(&seeker, CONNECT_TIMEOUT, text);
     assert_true(seeker.ended - seeker.begun >= seeker.options.timeout_ns);

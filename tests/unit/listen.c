@@ -155,6 +155,9 @@ static void port_0_gets_a_real_port(void **state)
 
     place_start(&place, state, "127.0.0.1:0");
     assert_int_not_equal(address_port(&place.listener.address), 0);
+    assert_int_equal(turns_watches(place.loop, "listener"), 1);
+    listener_close(&place.listener);
+    assert_int_equal(turns_watches(place.loop, "listener"), 0);
     place_stop(&place);
     check_place(state, "127.0.0.1:0");
 }

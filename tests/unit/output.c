@@ -29,6 +29,7 @@
 #include "base/clock.h"
 #include "kit/kit.h"
 #include "loop/output.h"
+#include "unit/turns.h"
 
 enum { QUEUE = 1 << 20, CHUNK = 5000, BLOCKED_S = 60 };
 
@@ -147,6 +148,8 @@ static void a_stalled_pipe(void **state)
     (void)state;
     assert_int_equal(pipe(ends), 0);
     begin(&fixture, ends[1], ends[0]);
+    watch_name(&fixture.output.watch, "output");
+    assert_int_equal(turns_watches(fixture.loop, "output"), 1);
     assert_never_blocks(&fixture);
 }
 

@@ -99,6 +99,7 @@ static void each_family_is_answered_by_itself(void **state)
     turns_until(asker.loop, asker.ipv4.times > 0 && asker.server.ipv6.asked > 0);
     assert_answer(&asker.ipv4, "192.0.2.1:7");
     assert_int_equal(asker.ipv6.times, 0);
+    assert_true(turns_watches(asker.loop, "name server") > 0);
     nameserver_answer(&asker.server, &asker.server.ipv6);
     turns_until(asker.loop, asker.ipv6.times > 0);
     assert_answer(&asker.ipv6, "[2001:db8::1]:7");

@@ -6,6 +6,8 @@
 #ifndef TURNS_H
 #define TURNS_H
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "kit/kit.h"
 #include "loop/loop.h"
@@ -46,6 +48,28 @@ static inline struct loop *turns_new(const char *backend)
 
     assert_non_null(loop);
     return loop;
+}
+
+/* A watch to be found by its name. */
+struct turns_watch {
+    const char *name;
+    int found;
+};
+
+static inline void turns_find(void *context, const struct watch *watch)
+{
+    struct turns_watch *wanted = context;
+
+    wanted->found += watch->name && strcmp(watch->name, wanted->name) == 0;
+}
+
+/* Returns how many watches of LOOP have the name NAME. */
+static inline int turns_watches(const struct loop *loop, const char *name)
+{
+    struct turns_watch wanted = {.name = name};
+
+    loop_each_watch(loop, turns_find, &wanted);
+    return wanted.found;
 }
 
 /* Makes turns of LOOP for NS nanoseconds and returns how many they were: two where nothing else
