@@ -53,7 +53,9 @@ static void bottom_add(struct plain_bottom *bottom, size_t columns, const char *
 /* Makes what the row should hold now. */
 static void bottom_compose(struct plain_bottom *bottom, const struct plain *plain)
 {
-    const char *frame = spinner_frame(plain->options.spinner, plain->frame);
+    const char *frame =
+        plain->word ? plain->word : spinner_frame(plain->options.spinner, plain->frame);
+    const char *between = plain->word ? ": " : " ";
     const struct transcript *transcript = &plain->transcript;
     size_t columns = transcript->columns - 1;
 
@@ -63,16 +65,16 @@ static void bottom_compose(struct plain_bottom *bottom, const struct plain *plai
     bottom_add(bottom, columns, frame, strlen(frame));
     bottom->frame_length = bottom->length;
     if (is_lingering(plain)) {
-        bottom_add(bottom, columns, " ", 1);
+        bottom_add(bottom, columns, between, strlen(between));
         bottom_add(bottom, columns, partial_mark, strlen(partial_mark));
         bottom_add(bottom, columns, transcript->line, transcript->line_length);
     } else if (plain->status_length > 0) {
-        bottom_add(bottom, columns, " ", 1);
+        bottom_add(bottom, columns, between, strlen(between));
         bottom_add(bottom, columns, plain->status, plain->status_length);
     }
 }
 
-/* Whether two rows are the same behind their frames, which are equally wide. */
+/* Whether two rows are the same behind their frames, which are equally wide then. */
 static bool bottom_tail_is_same(const struct plain_bottom *a, const struct plain_bottom *b)
 {
     size_t length = a->length - a->frame_length;
@@ -265,7 +267,10 @@ void plain_wake(struct plain *plain)
         return;
     plain->is_resting = false;
     plain->painted = plain->counted = PLAIN_NO_FRAME;
-    plain_on_tick(plain);
+    if (plain->options.shows_word)
+        loop_mark_dirty(plain->loop);
+    else
+        plain_on_tick(plain);
 }
 
 void plain_rest(struct plain *plain)
@@ -287,12 +292,13 @@ int plain_init(struct plain *plain, struct loop *loop, int fd, const struct plai
                                                  [PLAIN_STILL] = TRANSCRIPT_FLOW,
                                                  [PLAIN_RAW] = TRANSCRIPT_RAW};
 
-    assert(options->tick_ns > 0 || options->mode != PLAIN_MOTION);
+    assert(options->tick_ns > 0 || options->mode != PLAIN_MOTION || options->shows_word);
     *plain = (struct plain){.loop = loop,
                             .options = *options,
                             .on_change = on_change,
                             .owner = owner,
                             .start = loop_now(loop),
+                            .word = options->shows_word ? "" : NULL,
                             .is_resting = true};
     if (!options->spinner)
         plain->options.spinner = spinner_list(0);
@@ -375,6 +381,13 @@ void plain_status(struct plain *plain, const char *text)
     n = sanitize_fit(shown, n, SIZE_MAX);
     memcpy(plain->status, shown, n);
     plain->status_length = n;
+    loop_mark_dirty(plain->loop);
+}
+
+void plain_word(struct plain *plain, const char *word)
+{
+    if (plain->options.shows_word)
+        plain->word = word;
     loop_mark_dirty(plain->loop);
 }
 

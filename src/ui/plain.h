@@ -33,6 +33,7 @@ enum {
 struct plain_options {
     enum plain_mode mode;
     const struct spinner *spinner; /* NULL: the default one */
+    bool shows_word;               /* plain_word's in place of the spinner: nothing moves */
     int64_t tick_ns;               /* from one frame to the next */
     const char *timestamp_format;  /* strftime(3), before each line, borrowed; NULL: none */
     uint64_t line_limit;           /* stop after so many lines; 0: never */
@@ -68,6 +69,7 @@ struct plain {
     int64_t start;       /* when frame 0 was due */
     uint64_t frame;      /* the one that is due now */
     bool is_resting;
+    const char *word; /* what stands in place of a frame; NULL: a frame does */
     char status[PLAIN_BOTTOM];
     size_t status_length;
     struct plain_bottom bottom; /* what stands there */
@@ -115,6 +117,10 @@ void plain_wake(struct plain *plain);
 /* Shows TEXT behind the spinner, made visible, until the next call; NULL for none. An unfinished
  * line that has been standing for 200 ms is shown in its place. */
 void plain_status(struct plain *plain, const char *text);
+
+/* Sets the word that stands in place of the spinner where shows_word asks for that: ASCII, borrowed
+ * until the next call. The bottom line is painted only when what it says has changed. */
+void plain_word(struct plain *plain, const char *word);
 
 /* Asks how wide the terminal is: call it after SIGWINCH. */
 void plain_resize(struct plain *plain);

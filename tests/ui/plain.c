@@ -493,6 +493,29 @@ static void a_status_stands_behind_the_spinner(void **state)
     assert_string_equal(row(2), "");
 }
 
+static void a_word_stands_still_in_place_of_the_spinner(void **state)
+{
+    const struct plain_options options = {.mode = PLAIN_MOTION, .shows_word = true};
+
+    (void)state;
+    open_terminal(ROWS, COLUMNS);
+    start_on(t.slave, &options);
+    plain_word(&t.plain, "connecting");
+    plain_status(&t.plain, "looking up example");
+    assert_string_equal(pass(0), "\rconnecting: looking up example\r");
+    assert_string_equal(pass(5000), "");
+    plain_word(&t.plain, "open");
+    plain_status(&t.plain, NULL);
+    pass(0);
+    assert_string_equal(row(0), "open");
+    assert_string_equal(shown("text\n"), "\r    \rtext\r\n\ropen\r");
+    plain_word(&t.plain, "open");
+    assert_string_equal(pass(5000), "");
+    shown("unfinished");
+    pass(200);
+    assert_string_equal(row(1), "open: partial: unfinished");
+}
+
 static void others_may_write_while_it_rests(void **state)
 {
     (void)state;
@@ -919,6 +942,7 @@ int main(void)
         CASE(a_heap_of_marks_is_bounded),
         CASE(marks_behind_a_full_row_are_bounded),
         CASE(a_status_stands_behind_the_spinner),
+        CASE(a_word_stands_still_in_place_of_the_spinner),
         CASE(others_may_write_while_it_rests),
         CASE(a_note_is_a_line_that_does_not_count),
         CASE(no_terminal_is_too_narrow),
