@@ -27,6 +27,7 @@ struct loop {
     void *waiter;
     bool is_dirty;
     bool is_stopped;
+    bool is_looking; /* this turn does not wait */
 };
 
 struct loop *loop_new(struct poller *poller)
@@ -323,7 +324,7 @@ static int64_t loop_timeout(const struct loop *loop)
 {
     const struct heap_node *top = heap_top(&loop->timers);
 
-    if (loop->is_dirty || loop->is_stopped || !list_is_empty(&loop->changed) ||
+    if (loop->is_looking || loop->is_dirty || loop->is_stopped || !list_is_empty(&loop->changed) ||
         !list_is_empty(&loop->closing))
         return 0;
     if (!top)
@@ -396,6 +397,16 @@ int loop_turn(struct loop *loop)
     loop_dispatch(loop);
     loop_reap(loop);
     return 0;
+}
+
+int loop_look(struct loop *loop)
+{
+    int result;
+
+    loop->is_looking = true;
+    result = loop_turn(loop);
+    loop->is_looking = false;
+    return result;
 }
 
 int loop_run(struct loop *loop)

@@ -40,6 +40,9 @@ struct poller *loop_poller(const struct loop *loop);
 /* Makes one turn. Returns 0, or -1 with errno where the wait itself failed. */
 int loop_turn(struct loop *loop);
 
+/* Makes one turn in which step 5 only looks: for who has more to do already. As loop_turn. */
+int loop_look(struct loop *loop);
+
 /* Makes turns until loop_stop. Returns 0, or -1 as loop_turn. */
 int loop_run(struct loop *loop);
 

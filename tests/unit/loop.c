@@ -1152,6 +1152,23 @@ static void on_wait(void *owner, int64_t timeout_ns)
         actor->act(actor);
 }
 
+static void a_look_does_not_wait(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor reader, timer;
+
+    (void)state;
+    actor_init(&reader, loop, "reader");
+    actor_init(&timer, loop, "timer");
+    actor_watch(&reader, FIRST, POLLER_IN);
+    timer_set(&timer.timer, clock_now() + 50 * MS);
+    assert_int_equal(loop_look(loop), 0);
+    fake_expect("set 10 - IN; wait 0");
+    turn(loop);
+    fake_expect("wait 50ms");
+    loop_free(loop);
+}
+
 static void the_wait_is_announced_once_a_turn(void **state)
 {
     struct loop *loop = open_loop();
@@ -1284,6 +1301,7 @@ int main(void)
         cmocka_unit_test_teardown(a_refused_exchange_changes_nothing, fake_stop),
         cmocka_unit_test_teardown(select_refuses_a_high_number, fake_stop),
         cmocka_unit_test_teardown(a_hundred_exchanges_lose_no_byte, fake_stop),
+        cmocka_unit_test_teardown(a_look_does_not_wait, fake_stop),
         cmocka_unit_test_teardown(the_wait_is_announced_once_a_turn, fake_stop),
         cmocka_unit_test_teardown(time_before_the_wait_does_not_shorten_it, fake_stop),
         cmocka_unit_test_teardown(changes_before_the_wait_are_for_the_next_turn, fake_stop),
