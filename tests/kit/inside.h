@@ -38,6 +38,7 @@ struct kit_stream {
 void stream_start(struct kit_stream *stream, int fd);
 /* Reads what is there now. */
 void stream_drain(struct kit_stream *stream);
+void stream_close(struct kit_stream *stream); /* what came stays */
 void stream_free(struct kit_stream *stream);
 
 /* Reads from all streams until something came, or FD, -1 for none, shows one of EVENTS (poll(2)),

@@ -54,7 +54,7 @@ void stream_start(struct kit_stream *stream, int fd)
     bytes_add(&stream->bytes, "", 0);
 }
 
-static void stream_end(struct kit_stream *stream)
+void stream_close(struct kit_stream *stream)
 {
     if (stream->fd >= 0)
         close(stream->fd);
@@ -69,7 +69,7 @@ void stream_free(struct kit_stream *stream)
         link = &(*link)->next;
     if (*link) {
         *link = stream->next;
-        stream_end(stream);
+        stream_close(stream);
     }
     bytes_free(&stream->bytes);
 }
@@ -85,7 +85,7 @@ static bool stream_read(struct kit_stream *stream)
         if (stream->on_bytes)
             stream->on_bytes(stream->owner, data, (size_t)n);
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        stream_end(stream);
+        stream_close(stream);
     }
     return n > 0;
 }

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -169,6 +170,7 @@ static void terminal_hold(const struct child_command *command, pid_t parent, int
     if (first.pid == 0)
         terminal_become(command, holder, report);
     close(report);
+    signal(SIGHUP, SIG_IGN); /* of a test that hangs the terminal up: it is for the program */
     last = first;
     if (write(news, &first, sizeof first) != sizeof first ||
         waitpid(first.pid, &last.status, 0) != first.pid ||
@@ -320,6 +322,69 @@ int kit_await_row(struct kit_terminal *terminal, const char *text)
     return row;
 }
 
+void kit_await_looks(struct kit_terminal *terminal, kit_looks *looks, void *context,
+                     const char *what)
+{
+    int64_t deadline = kit_deadline();
+
+    while (!looks(terminal, context)) {
+        if (terminal->is_ended || kit_is_over(deadline)) {
+            terminal_show(terminal);
+            kit_fail("waited in vain for: %s%s", what,
+                     terminal->is_ended ? "; the program has ended" : "");
+        }
+        stream_turn(-1, 0, deadline);
+    }
+}
+
+static bool terminal_lacks(struct kit_terminal *terminal, void *text)
+{
+    return terminal_find(terminal, text) < 0;
+}
+
+void kit_await_gone(struct kit_terminal *terminal, const char *text)
+{
+    char what[256];
+    char copy[200];
+
+    snprintf(copy, sizeof copy, "%s", text);
+    snprintf(what, sizeof what, "no row with \"%s\"", copy);
+    kit_await_looks(terminal, terminal_lacks, copy, what);
+}
+
+static uint32_t terminal_colour(const struct kit_terminal *terminal, VTermColor colour)
+{
+    vterm_screen_convert_color_to_rgb(terminal->screen, &colour);
+    return (uint32_t)colour.rgb.red << 16 | (uint32_t)colour.rgb.green << 8 | colour.rgb.blue;
+}
+
+struct kit_cell kit_cell(struct kit_terminal *terminal, int row, int column)
+{
+    VTermPos position = {.row = row, .col = column};
+    VTermScreenCell cell = {0};
+    VTermColor plain;
+    VTermColor background;
+
+    vterm_state_get_default_colors(vterm_obtain_state(terminal->vterm), &plain, &background);
+    if (!vterm_screen_get_cell(terminal->screen, position, &cell))
+        kit_fail("there is no cell %d, %d", row, column);
+    return (struct kit_cell){.is_bold = cell.attrs.bold,
+                             .is_reverse = cell.attrs.reverse,
+                             .is_coloured = terminal_colour(terminal, cell.fg) !=
+                                            terminal_colour(terminal, plain),
+                             .foreground = terminal_colour(terminal, cell.fg)};
+}
+
+void kit_press(struct kit_terminal *terminal, const char *keys)
+{
+    kit_keys(terminal, keys, strlen(keys));
+}
+
+void kit_hang_up(struct kit_terminal *terminal)
+{
+    stream_close(&terminal->stream);
+}
+
 void kit_keys(struct kit_terminal *terminal, const char *bytes, size_t n)
 {
     int64_t deadline = kit_deadline();
@@ -343,9 +408,11 @@ void kit_resize(struct kit_terminal *terminal, int rows, int columns)
 {
     struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
 
-    terminal->rows = rows;
-    terminal->columns = columns;
-    vterm_set_size(terminal->vterm, rows, columns);
+    if (rows > 0 && columns > 0) {
+        terminal->rows = rows;
+        terminal->columns = columns;
+        vterm_set_size(terminal->vterm, rows, columns);
+    }
     if (ioctl(terminal->stream.fd, TIOCSWINSZ, &size) < 0)
         kit_fail("TIOCSWINSZ: %s", strerror(errno));
 }

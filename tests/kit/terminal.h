@@ -25,8 +25,31 @@ const char *kit_row(struct kit_terminal *terminal, int row);
 /* Waits until some row holds TEXT, and returns its number. */
 int kit_await_row(struct kit_terminal *terminal, const char *text);
 
+/* Waits until no row holds TEXT. */
+void kit_await_gone(struct kit_terminal *terminal, const char *text);
+
+/* Waits until LOOKS says that what is to be seen is right; WHAT says what that is. */
+typedef bool kit_looks(struct kit_terminal *terminal, void *context);
+void kit_await_looks(struct kit_terminal *terminal, kit_looks *looks, void *context,
+                     const char *what);
+
+/* How one cell is drawn. */
+struct kit_cell {
+    bool is_bold;
+    bool is_reverse;
+    bool is_coloured;    /* another colour than that of plain text */
+    uint32_t foreground; /* red, green and blue in 0xrrggbb, to be compared with others */
+};
+struct kit_cell kit_cell(struct kit_terminal *terminal, int row, int column);
+
 void kit_keys(struct kit_terminal *terminal, const char *bytes, size_t n);
+void kit_press(struct kit_terminal *terminal, const char *keys); /* a string of them */
+
+/* Changes the size; 0 x 0 is told to the program, and the screen keeps its own. */
 void kit_resize(struct kit_terminal *terminal, int rows, int columns);
+
+/* Closes the terminal's window. */
+void kit_hang_up(struct kit_terminal *terminal);
 
 /* Reads what comes for NS nanoseconds, or until the program ends. */
 void kit_watch(struct kit_terminal *terminal, int64_t ns);
