@@ -46,6 +46,14 @@ static void close_loop(struct loop *loop)
     loop_free(loop);
 }
 
+/* After a test that failed in between: the signals belong to the process. */
+static int forget_signals(void **state)
+{
+    (void)state;
+    loop_signals_fini();
+    return 0;
+}
+
 static void turn(struct loop *loop)
 {
     assert_int_equal(loop_turn(loop), 0);
@@ -283,17 +291,17 @@ static void it_outlasts_the_poller(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_ends_a_wait),
-        cmocka_unit_test(many_are_one),
-        cmocka_unit_test(it_is_told_without_a_turn),
-        cmocka_unit_test(each_kind_is_told),
-        cmocka_unit_test(errno_survives),
-        cmocka_unit_test(what_was_is_given_back),
-        cmocka_unit_test(it_can_be_begun_again),
-        cmocka_unit_test(what_is_no_signal),
-        cmocka_unit_test(its_descriptor_can_be_waited_for),
-        cmocka_unit_test(it_outlasts_the_poller),
-        cmocka_unit_test(dying_is_seen_by_the_parent),
+        cmocka_unit_test_teardown(it_ends_a_wait, forget_signals),
+        cmocka_unit_test_teardown(many_are_one, forget_signals),
+        cmocka_unit_test_teardown(it_is_told_without_a_turn, forget_signals),
+        cmocka_unit_test_teardown(each_kind_is_told, forget_signals),
+        cmocka_unit_test_teardown(errno_survives, forget_signals),
+        cmocka_unit_test_teardown(what_was_is_given_back, forget_signals),
+        cmocka_unit_test_teardown(it_can_be_begun_again, forget_signals),
+        cmocka_unit_test_teardown(what_is_no_signal, forget_signals),
+        cmocka_unit_test_teardown(its_descriptor_can_be_waited_for, forget_signals),
+        cmocka_unit_test_teardown(it_outlasts_the_poller, forget_signals),
+        cmocka_unit_test_teardown(dying_is_seen_by_the_parent, forget_signals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
