@@ -87,11 +87,7 @@ void loop_mark_dirty(struct loop *loop)
     loop->is_dirty = true;
 }
 
-void loop_each_watch(const struct loop *loop, watch_each_fn *fn, void *context)
-{
-    for (struct list *link = loop->members.next; link != &loop->members; link = link->next)
-        fn(context, link->owner);
-}
+/* ---- another poller ---- */
 
 /* Tells POLLER what its predecessor was told, not what is wanted by now: so the watch stays as it
  * is, and step 4 finds what it would have found. One that wants nothing may want something later,
@@ -134,6 +130,8 @@ int loop_use(struct loop *loop, struct poller *poller, int *refused)
     loop->poller = poller;
     return 0;
 }
+
+/* ---- a descriptor ---- */
 
 /* Tells the poller the difference between was and want. What is wanted for nothing is taken out:
  * the kernel reports a hang-up of whatever is in, and the loop would spin. */
@@ -235,6 +233,14 @@ void watch_close(struct watch *watch, loop_fn *on_closed)
     list_append(&watch->loop->closing, &watch->link);
 }
 
+void loop_each_watch(const struct loop *loop, watch_each_fn *fn, void *context)
+{
+    for (struct list *link = loop->members.next; link != &loop->members; link = link->next)
+        fn(context, link->owner);
+}
+
+/* ---- a moment ---- */
+
 void timer_init(struct timer *timer, struct loop *loop, loop_fn *on_due, void *owner)
 {
     *timer = (struct timer){.loop = loop, .on_due = on_due, .owner = owner};
@@ -263,6 +269,8 @@ int64_t timer_due(const struct timer *timer)
 {
     return timer->node.due;
 }
+
+/* ---- a turn ---- */
 
 /* Step 2. What is due is taken out before the first of it runs: a timer that sets itself again for
  * now, or for the past, is run in the next turn, so it can starve neither the descriptors nor the
