@@ -32,8 +32,8 @@ static const struct child_env {
     const char *name;
     const char *value;
 } child_always[] = {
-    {"LC_ALL", "C.UTF-8"}, {"TERM", "xterm-256color"}, {"CI", NULL}, {"NO_COLOR", NULL},
-    {"LINES", NULL},       {"COLUMNS", NULL},
+    {"LC_ALL", "C.UTF-8"}, {"TERM", "xterm-256color"}, {"CI", NULL},     {"NO_COLOR", NULL},
+    {"LINES", NULL},       {"COLUMNS", NULL},          {"EDITRC", NULL}, {"XDG_STATE_HOME", NULL},
 };
 
 static struct {
@@ -41,6 +41,7 @@ static struct {
     char *value;
 } child_wanted[CHILD_ENV_MAX];
 static int child_wanted_count;
+static const char *child_home; /* made for the first child of a test, removed with its folders */
 
 void kit_env(const char *name, const char *value)
 {
@@ -51,6 +52,7 @@ void kit_env(const char *name, const char *value)
 
 void child_forget_env(void)
 {
+    child_home = NULL;
     while (child_wanted_count > 0) {
         child_wanted_count--;
         free(child_wanted[child_wanted_count].name);
@@ -70,6 +72,7 @@ static void child_set_all_env(void)
 {
     for (size_t i = 0; i < sizeof child_always / sizeof *child_always; i++)
         child_set_env(child_always[i].name, child_always[i].value);
+    child_set_env("HOME", child_home);
     for (int i = 0; i < child_wanted_count; i++)
         child_set_env(child_wanted[i].name, child_wanted[i].value);
 }
@@ -102,6 +105,8 @@ void child_prepare(struct child_command *command, const char *const argv[])
     char *word;
     int n = 0;
 
+    if (!child_home)
+        child_home = kit_folder();
     *command->wrapper = '\0';
     if (child_is_ours(argv[0]) && wrapper)
         snprintf(command->wrapper, sizeof command->wrapper, "%s", wrapper);

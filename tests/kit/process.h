@@ -4,8 +4,9 @@
  * test waits for, and standard input is a pipe. Each is the head of a process group of its own,
  * which kit_cleanup kills, and is killed by the kernel if the test program dies first.
  *
- * They get the environment of the test with LC_ALL=C.UTF-8 and TERM=xterm-256color, and without CI,
- * NO_COLOR, LINES and COLUMNS; kit_env changes that.
+ * They get the environment of the test with LC_ALL=C.UTF-8, TERM=xterm-256color and an empty folder
+ * for a HOME, and without CI, COLUMNS, EDITRC, LINES, NO_COLOR and XDG_STATE_HOME; kit_env changes
+ * that. So no test reads or writes what is the developer's own.
  */
 #ifndef KIT_PROCESS_H
 #define KIT_PROCESS_H

@@ -80,6 +80,23 @@ static void environment_is_the_same_everywhere(void **state)
 }
 
 /* The grandchild holds the pipe open; it is killed with the group, since nobody waits for it. */
+/* So that no test reads or writes what is the developer's own. */
+static void home_is_a_folder_of_the_test(void **state)
+{
+    struct kit_process *process =
+        run_shell("ls -A \"$HOME\" | wc -l; printf %s \"$HOME$XDG_STATE_HOME$EDITRC\"");
+    char *home;
+
+    assert_int_equal(kit_end(process), 0);
+    assert_memory_equal(kit_stdout(process, NULL), "0\n", 2);
+    home = strdup(kit_stdout(process, NULL) + 2);
+    assert_string_not_equal(home, getenv("HOME") ? getenv("HOME") : "");
+    assert_int_equal(access(home, R_OK | W_OK | X_OK), 0);
+    kit_cleanup(state);
+    assert_int_equal(access(home, F_OK), -1);
+    free(home);
+}
+
 static void cleanup_kills_the_whole_group(void **state)
 {
     struct kit_process *process = run_shell("sleep 100 & echo $!; wait");
@@ -218,6 +235,7 @@ int main(void)
         cmocka_unit_test_teardown(a_signal_is_128_and_its_number, kit_cleanup),
         cmocka_unit_test_teardown(typing_reads_too, kit_cleanup),
         cmocka_unit_test_teardown(environment_is_the_same_everywhere, kit_cleanup),
+        cmocka_unit_test_teardown(home_is_a_folder_of_the_test, kit_cleanup),
         cmocka_unit_test_teardown(cleanup_kills_the_whole_group, kit_cleanup),
         cmocka_unit_test_teardown(screen_shows_what_was_written, kit_cleanup),
         cmocka_unit_test_teardown(settings_outlive_the_program, kit_cleanup),
