@@ -14,22 +14,34 @@
 #include "base/parse.h"
 #include "main_common.h"
 #include "main_options.h"
+#include "ui/screen.h"
 #include "ui/spinner.h"
 
-enum { OPTIONS_PORT = 51423 };
+enum {
+    OPTIONS_SCROLLBACK = 10000,
+    OPTIONS_SCROLLBACK_MAX = 10000000,
+    OPTIONS_FRAMES = 60 /* columns of frames that --spinner=help shows */
+};
+
+const char options_timestamps[] = "%H:%M:%S";
 
 enum {
     OPTION_CONNECT_TIMEOUT = 256,
     OPTION_DEMO,
     OPTION_DEMO_INTERVAL,
     OPTION_INSPECT,
+    OPTION_KEEP,
     OPTION_LIST_BACKENDS,
     OPTION_NAME_SERVER,
+    OPTION_NO_ANIMATION,
     OPTION_NO_SPINNER,
     OPTION_NO_STDIN,
+    OPTION_PLAIN,
     OPTION_RECONNECT,
+    OPTION_SCROLLBACK,
     OPTION_SPINNER,
     OPTION_STDIN,
+    OPTION_STEP,
     OPTION_TIMESTAMPS
 };
 
@@ -42,14 +54,19 @@ static const struct option options_long_options[] = {
     {"demo-interval", required_argument, NULL, OPTION_DEMO_INTERVAL},
     {"help", no_argument, NULL, 'h'},
     {"inspect", optional_argument, NULL, OPTION_INSPECT},
+    {"keep", no_argument, NULL, OPTION_KEEP},
     {"lines", required_argument, NULL, 'n'},
     {"list-backends", no_argument, NULL, OPTION_LIST_BACKENDS},
     {"name-server", required_argument, NULL, OPTION_NAME_SERVER},
+    {"no-animation", no_argument, NULL, OPTION_NO_ANIMATION},
     {"no-spinner", no_argument, NULL, OPTION_NO_SPINNER},
     {"no-stdin", no_argument, NULL, OPTION_NO_STDIN},
+    {"plain", no_argument, NULL, OPTION_PLAIN},
     {"reconnect", no_argument, NULL, OPTION_RECONNECT},
+    {"scrollback", required_argument, NULL, OPTION_SCROLLBACK},
     {"spinner", required_argument, NULL, OPTION_SPINNER},
     {"stdin", no_argument, NULL, OPTION_STDIN},
+    {"step", no_argument, NULL, OPTION_STEP},
     {"tick", required_argument, NULL, 't'},
     {"timestamps", optional_argument, NULL, OPTION_TIMESTAMPS},
     {"version", no_argument, NULL, 'V'},
@@ -57,9 +74,10 @@ static const struct option options_long_options[] = {
 };
 
 static const char options_help[] =
-    "Usage: pollspin [OPTION]... [TARGET]\n"
+    "Usage: pollspin [OPTION]... [TARGET]...\n"
     "       pollspin --demo [OPTION]...\n"
-    "Shows the lines that a server sends, and a spinner that turns in between.\n"
+    "Shows the lines that servers send, sends what is typed, and turns a spinner in\n"
+    "between: on the whole terminal, or where there is none, line by line.\n"
     "\n"
     "TARGET is HOST, HOST:PORT, [V6]:PORT or unix:PATH; without one, localhost:51423.\n"
     "\n"
@@ -69,30 +87,65 @@ static const char options_help[] =
     "      --demo                 start a server of its own, and end it at the end\n"
     "      --demo-interval=S      the same, with a line every S seconds (5)\n"
     "  -h, --help                 print this\n"
-    "      --inspect[=FILE]       write every call that waits, as strace does\n"
+    "      --inspect[=FILE]       show every call that waits, as strace does: in\n"
+    "                             FILE, or else on the screen\n"
+    "      --keep                 stay when the last connection has ended\n"
     "      --list-backends        print the ways to wait\n"
     "  -n, --lines=N              end after N lines\n"
     "      --name-server=ADDRESS[:PORT]\n"
     "                             ask this one for names\n"
+    "      --no-animation         a word in place of the spinner\n"
     "      --no-spinner           show the lines alone\n"
     "      --no-stdin             leave standard input alone\n"
-    "      --reconnect            try again when the connection fails or ends\n"
-    "      --spinner=NAME         turn this one; help lists them\n"
+    "      --plain                one line for the spinner, not the whole terminal\n"
+    "      --reconnect            try again when a connection fails or ends\n"
+    "      --scrollback=LINES     keep so many lines to be looked at again (10000)\n"
+    "      --spinner=NAME         turn this one; help shows them\n"
     "      --stdin                send what is typed on the terminal of the spinner\n"
+    "      --step                 stop before each wait, and go on by a key\n"
     "  -t, --tick=MS              milliseconds between two frames (50)\n"
     "      --timestamps[=FORMAT]  the time in front of each line (%H:%M:%S)\n"
     "  -V, --version              print the version\n"
     "\n"
+    "The whole terminal is taken unless --plain, --no-spinner, --no-stdin or --stdin\n"
+    "asks for less; --keep, --scrollback and --step are for it alone.\n"
+    "\n"
     "Exit status: 0 closed in order or the lines shown, 1 other failure, 2 usage,\n"
-    "3 cannot connect, 4 timed out, 5 connection reset.\n";
+    "3 cannot connect, 4 timed out, 5 connection reset; of several, the first that\n"
+    "did not end in order.\n";
+
+/* All frames side by side, or as many of them as there is room for. */
+static void options_print_frames(const struct spinner *spinner)
+{
+    static const char more[] = "...";
+    size_t room = OPTIONS_FRAMES;
+
+    printf("%11s", "");
+    for (size_t i = 0; i < spinner->count; i++) {
+        size_t behind = i + 1 < spinner->count ? 1 + strlen(more) : 0;
+
+        if (spinner->columns + behind > room) {
+            fputs(more, stdout);
+            break;
+        }
+        printf("%s ", spinner_frame(spinner, i));
+        room -= spinner->columns + 1;
+    }
+    putchar('\n');
+}
 
 static _Noreturn void options_print_spinners(void)
 {
     const struct spinner *spinner;
 
-    for (size_t i = 0; (spinner = spinner_list(i)); i++)
+    for (size_t i = 0; (spinner = spinner_list(i)); i++) {
+        bool can_show = spinner_for_locale(spinner) == spinner;
+
         printf("%-10s %s%s\n", spinner->name, spinner->summary,
-               spinner->is_unicode ? " (UTF-8)" : "");
+               can_show ? "" : " (needs a UTF-8 locale)");
+        if (can_show)
+            options_print_frames(spinner);
+    }
     main_end_printing();
 }
 
@@ -152,8 +205,33 @@ static void options_set_demo(struct client_options *options, const char *interva
         options->demo_interval_ns = options_seconds("demo-interval", interval, CLOCK_MILLISECOND);
 }
 
+/* Returns where an option without an argument is remembered, or NULL. */
+static bool *options_flag(struct client_options *options, int option)
+{
+    switch (option) {
+    case OPTION_KEEP:
+        return &options->keeps_open;
+    case OPTION_NO_ANIMATION:
+        return &options->plain.shows_word;
+    case OPTION_NO_SPINNER:
+        return &options->no_spinner;
+    case OPTION_PLAIN:
+        return &options->is_plain;
+    case OPTION_RECONNECT:
+        return &options->session.reconnects;
+    case OPTION_STEP:
+        return &options->is_stepping;
+    default:
+        return NULL;
+    }
+}
+
 static void options_take_option(struct client_options *options, int option)
 {
+    bool *flag = options_flag(options, option);
+
+    if (flag)
+        *flag = true;
     switch (option) {
     case '4':
         options->session.connect.family = AF_INET;
@@ -192,51 +270,38 @@ static void options_take_option(struct client_options *options, int option)
     case OPTION_NAME_SERVER:
         options_set_name_server(options, optarg);
         break;
-    case OPTION_NO_SPINNER:
-        options->no_spinner = true;
-        break;
-    case OPTION_NO_STDIN:
-        options->input = OPTIONS_STDIN_NO;
-        break;
-    case OPTION_RECONNECT:
-        options->session.reconnects = true;
+    case OPTION_SCROLLBACK:
+        options->scrollback_lines =
+            (size_t)options_number("scrollback", optarg, OPTIONS_SCROLLBACK_MAX);
         break;
     case OPTION_SPINNER:
         options_set_spinner(options, optarg);
         break;
+    case OPTION_NO_STDIN:
     case OPTION_STDIN:
-        options->input = OPTIONS_STDIN_YES;
+        options->input = option == OPTION_STDIN ? OPTIONS_STDIN_YES : OPTIONS_STDIN_NO;
         break;
     case OPTION_TIMESTAMPS:
-        options_set_timestamps(options, optarg ? optarg : "%H:%M:%S");
+        options_set_timestamps(options, optarg ? optarg : options_timestamps);
         break;
     }
 }
 
-void options_parse(struct client_options *options, int argc, char **argv)
+static void options_add_target(struct client_options *options, const char *text)
 {
+    struct target target;
     const char *why;
-    int option;
 
-    *options = (struct client_options){
-        .demo_interval_ns = 5 * CLOCK_SECOND,
-        .plain = {.tick_ns = 50 * CLOCK_MILLISECOND},
-        .session = {.connect = {.family = AF_UNSPEC, .timeout_ns = 30 * CLOCK_SECOND}},
-    };
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, options_letters, options_long_options, NULL)) >= 0) {
-        if (option == '?' || option == ':')
-            main_refuse_option(option, argv, options_letters);
-        options_take_option(options, option);
-    }
-    if (argc - optind > 1)
-        die_usage("one target at a time, not also '%s'", argv[optind + 1]);
-    if (options->is_demo && optind < argc)
-        die_usage("--demo has a server of its own and takes no target '%s'", argv[optind]);
-    options->target = optind < argc ? argv[optind] : "localhost";
-    if (target_parse(&options->session.target, options->target, OPTIONS_PORT, &why) < 0)
-        die_usage("target '%s': %s", options->target, why);
+    if (options->is_demo)
+        die_usage("--demo has a server of its own and takes no target '%s'", text);
+    if (options->target_count == APP_CHANNELS)
+        die_usage("no more than %d targets at once, not also '%s'", APP_CHANNELS, text);
+    if (target_parse(&target, text, OPTIONS_PORT, &why) < 0)
+        die_usage("target '%s': %s", text, why);
+    options->targets[options->target_count++] = text;
 }
+
+/* ---- what follows from it ---- */
 
 static bool options_is_set(const char *variable)
 {
@@ -245,10 +310,9 @@ static bool options_is_set(const char *variable)
     return value && *value != '\0';
 }
 
-static bool options_may_move(const struct client_options *options)
+bool options_has_colour(void)
 {
-    return isatty(STDOUT_FILENO) && !options->no_spinner && !options_is_set("CI") &&
-           options_is_set("TERM") && strcmp(getenv("TERM"), "dumb") != 0;
+    return !options_is_set("NO_COLOR");
 }
 
 bool options_is_same_terminal(int a, int b)
@@ -260,9 +324,15 @@ bool options_is_same_terminal(int a, int b)
            first.st_rdev == second.st_rdev;
 }
 
+static bool options_may_move(const struct client_options *options)
+{
+    return isatty(STDOUT_FILENO) && !options->no_spinner && !options_is_set("CI") &&
+           options_is_set("TERM") && strcmp(getenv("TERM"), "dumb") != 0;
+}
+
 /* What is typed on the terminal of the spinner would be echoed into it, so there is one or the
  * other: the input by --stdin, or else the spinner. */
-void options_choose_mode(struct client_options *options)
+void options_choose_oneline(struct client_options *options)
 {
     bool moves = options_may_move(options);
     bool is_typed = options_is_same_terminal(STDIN_FILENO, STDOUT_FILENO);
@@ -271,6 +341,66 @@ void options_choose_mode(struct client_options *options)
 
     if (is_read && is_typed)
         moves = false;
+    options->form = OPTIONS_ONELINE;
     options->session.input_fd = is_read ? STDIN_FILENO : -1;
     options->plain.mode = moves ? PLAIN_MOTION : isatty(STDOUT_FILENO) ? PLAIN_STILL : PLAIN_RAW;
+}
+
+/* Returns what stands against the full screen, NULL where nothing does. */
+static const char *options_find_obstacle(const struct client_options *options)
+{
+    const char *why;
+
+    if (options->is_plain)
+        return "--plain is for the other form";
+    if (options->no_spinner)
+        return "--no-spinner is for the other form";
+    if (options->input == OPTIONS_STDIN_YES)
+        return "--stdin is for the other form";
+    if (options->input == OPTIONS_STDIN_NO)
+        return "--no-stdin is for the other form";
+    if (!options_is_same_terminal(STDIN_FILENO, STDOUT_FILENO))
+        return "standard input and output are not one terminal";
+    if (options_is_set("CI"))
+        return "CI is set";
+    return screen_is_possible(&why) ? NULL : why;
+}
+
+static void options_choose_form(struct client_options *options)
+{
+    const char *obstacle = options_find_obstacle(options);
+
+    options->session.input_fd = -1;
+    if (!obstacle)
+        return;
+    if (options->keeps_open)
+        die_usage("--keep needs the full screen: %s", obstacle);
+    if (options->is_stepping)
+        die_usage("--step needs the full screen: %s", obstacle);
+    if (options->input == OPTIONS_STDIN_YES && options->target_count > 1)
+        die_usage("--stdin is for one target, not for %zu", options->target_count);
+    options_choose_oneline(options);
+}
+
+void options_parse(struct client_options *options, int argc, char **argv)
+{
+    int option;
+
+    *options = (struct client_options){
+        .demo_interval_ns = 5 * CLOCK_SECOND,
+        .scrollback_lines = OPTIONS_SCROLLBACK,
+        .plain = {.spinner = spinner_list(0), .tick_ns = 50 * CLOCK_MILLISECOND},
+        .session = {.connect = {.family = AF_UNSPEC, .timeout_ns = 30 * CLOCK_SECOND}},
+    };
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, options_letters, options_long_options, NULL)) >= 0) {
+        if (option == '?' || option == ':')
+            main_refuse_option(option, argv, options_letters);
+        options_take_option(options, option);
+    }
+    for (int i = optind; i < argc; i++)
+        options_add_target(options, argv[i]);
+    if (options->target_count == 0)
+        options->targets[options->target_count++] = "localhost";
+    options_choose_form(options);
 }

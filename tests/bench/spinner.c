@@ -141,7 +141,7 @@ static void measure(const char *load, const char *backend, int count, int64_t pe
     char target[32];
     uint16_t port;
     pid_t server = start_server(count, period, &port);
-    const char *const argv[] = {"pollspin", "--backend", backend, target, NULL};
+    const char *const argv[] = {"pollspin", "--plain", "--backend", backend, target, NULL};
     struct kit_terminal *terminal;
 
     snprintf(target, sizeof target, "127.0.0.1:%u", port);

@@ -89,6 +89,7 @@ static void lines_are_the_same(void **state)
                                     "trace=?select,?pselect6,?poll,?ppoll,?epoll_create1,?epoll_"
                                     "ctl,?epoll_wait,?epoll_pwait",
                                     kit_program("pollspin"),
+                                    "--plain",
                                     "--demo-interval=0.2",
                                     "--tick=2",
                                     "--lines=6",

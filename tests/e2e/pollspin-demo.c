@@ -153,7 +153,7 @@ static void a_client_that_is_killed_leaves_no_server(void **state)
 
 static void the_interrupt_key_ends_both(void **state)
 {
-    const char *const argv[] = {"pollspin", "--demo-interval=0.2", NULL};
+    const char *const argv[] = {"pollspin", "--plain", "--demo-interval=0.2", NULL};
     struct kit_terminal *terminal = kit_terminal(24, 80, argv);
     pid_t server;
 

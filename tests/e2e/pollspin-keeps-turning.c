@@ -16,6 +16,8 @@
 
 enum { ROWS = 24, FRAME = 10, ENOUGH = 12 };
 
+#define TICK (50 * CLOCK_MILLISECOND)
+
 /* The changes of the spinner on the screen. */
 struct motion {
     struct kit_terminal *terminal;
@@ -120,14 +122,14 @@ static void assert_timed_out(struct kit_terminal *terminal, const char *what)
 static void while_a_name_server_is_silent(void **state)
 {
     uint16_t port;
-    const char *argv[] = {"pollspin",   "--name-server",  NULL, "--connect-timeout",
-                          time_limit(), "silent.example", NULL};
+    const char *argv[] = {"pollspin",          "--plain",    "--name-server",  NULL,
+                          "--connect-timeout", time_limit(), "silent.example", NULL};
     struct kit_terminal *terminal;
     int row;
 
     (void)state;
     kit_bind(SOCK_DGRAM, &port);
-    argv[2] = kit_target(port);
+    argv[3] = kit_target(port);
     terminal = kit_terminal(ROWS, 100, argv);
     row = kit_await_row(terminal, "looking up silent.example");
     assert_true(is_frame(kit_row(terminal, row)));
@@ -142,13 +144,13 @@ static void while_a_server_accepts_nobody(void **state)
     char what[64];
     uint16_t port;
     int listener = kit_bind(SOCK_STREAM, &port);
-    const char *argv[] = {"pollspin", "--connect-timeout", time_limit(), NULL, NULL};
+    const char *argv[] = {"pollspin", "--plain", "--connect-timeout", time_limit(), NULL, NULL};
     struct kit_terminal *terminal;
 
     (void)state;
     assert_int_equal(listen(listener, 0), 0);
     kit_connect(port);
-    argv[3] = kit_target(port);
+    argv[4] = kit_target(port);
     terminal = kit_terminal(ROWS, 100, argv);
     snprintf(what, sizeof what, "connecting to %s", kit_target(port));
     assert_true(is_frame(kit_row(terminal, kit_await_row(terminal, what))));
@@ -186,9 +188,12 @@ static void while_a_host_swallows_everything(void **state)
         kit_skip("unshare(1) and ip(8) cannot make a network of our own here");
     snprintf(script, sizeof script, "%s && exec \"$0\" \"$@\"", black_hole);
     {
-        const char *const argv[] = {
-            "unshare",           option,       "sh",          "-c", script, kit_program("pollspin"),
-            "--connect-timeout", time_limit(), "192.0.2.7:7", NULL};
+        const char *const argv[] = {"unshare",    option,
+                                    "sh",         "-c",
+                                    script,       kit_program("pollspin"),
+                                    "--plain",    "--connect-timeout",
+                                    time_limit(), "192.0.2.7:7",
+                                    NULL};
 
         terminal = kit_terminal(ROWS, 100, argv);
     }
@@ -216,6 +221,29 @@ static void but_not_with_blocking(void **state)
     assert_int_equal(kit_terminal_end(terminal), 128 + SIGINT);
 }
 
+/* For those to whom the screen is read out. */
+static void but_not_without_animation(void **state)
+{
+    int server;
+    struct kit_terminal *terminal = kit_client_on_terminal(&server, "--no-animation", NULL);
+    size_t before;
+    size_t length;
+
+    (void)state;
+    kit_send(server, "one\n", 4);
+    kit_await_row(terminal, "one");
+    assert_string_equal(kit_row(terminal, kit_await_row(terminal, "open")), "open");
+    kit_raw(terminal, &before);
+    kit_watch(terminal, 5 * TICK);
+    kit_raw(terminal, &length);
+    assert_int_equal(length, before);
+    kit_send(server, "par", 3);
+    kit_await_row(terminal, "open: partial: par");
+    close(server);
+    assert_int_equal(kit_terminal_end(terminal), 0);
+    assert_null(strchr(kit_raw(terminal, &length), '|'));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +254,7 @@ int main(void)
         cmocka_unit_test_teardown(while_a_server_accepts_nobody, kit_cleanup),
         cmocka_unit_test_teardown(while_a_host_swallows_everything, kit_cleanup),
         cmocka_unit_test_teardown(but_not_with_blocking, kit_cleanup),
+        cmocka_unit_test_teardown(but_not_without_animation, kit_cleanup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

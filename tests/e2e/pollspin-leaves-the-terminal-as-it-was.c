@@ -112,14 +112,14 @@ static void at_a_line_without_end(void **state)
 static void where_nobody_can_be_reached(void **state)
 {
     uint16_t port;
-    const char *const argv[] = {"pollspin", NULL, NULL};
+    const char *const argv[] = {"pollspin", "--plain", NULL, NULL};
     const char *words[COUNT(argv)];
     struct kit_terminal *terminal;
 
     (void)state;
     memcpy(words, argv, sizeof argv);
     kit_bind(SOCK_STREAM, &port);
-    words[1] = kit_target(port);
+    words[2] = kit_target(port);
     terminal = kit_terminal(24, 80, words);
     assert_int_equal(kit_terminal_end(terminal), 3);
     assert_as_it_was(terminal);
@@ -172,7 +172,7 @@ static void by_a_signal_while_it_starts(void **state)
         int signo = signals[i % COUNT(signals)];
         uint16_t port;
         int listener = kit_listen(&port);
-        const char *argv[] = {"pollspin", kit_target(port), NULL};
+        const char *argv[] = {"pollspin", "--plain", kit_target(port), NULL};
         struct kit_terminal *terminal = kit_terminal(24, 80, argv);
 
         assert_true(listener >= 0);

@@ -156,7 +156,7 @@ static void on_a_terminal_too(void **state)
 {
     char path[200];
     char target[220];
-    const char *argv[] = {"pollspin", "--reconnect", "--lines=2", target, NULL};
+    const char *argv[] = {"pollspin", "--plain", "--reconnect", "--lines=2", target, NULL};
     struct kit_terminal *terminal;
     int listener;
     int server;

@@ -89,14 +89,14 @@ struct kit_process *kit_client_in_shell(int *server, const char *script, ...)
 
 struct kit_terminal *kit_client_on_terminal(int *server, ...)
 {
-    const char *argv[CHILD_ARGS] = {"pollspin"};
+    const char *argv[CHILD_ARGS] = {"pollspin", "--plain"};
     struct kit_terminal *terminal;
     uint16_t port;
     int listener = kit_listen(&port);
     va_list list;
 
     va_start(list, server);
-    client_collect(argv, 1, list, port);
+    client_collect(argv, 2, list, port);
     va_end(list);
     terminal = kit_terminal(24, 80, argv);
     *server = client_accept(listener);

@@ -25,7 +25,7 @@ struct kit_process *kit_client(int *server, ...);
  */
 struct kit_process *kit_client_in_shell(int *server, const char *script, ...);
 
-/* The same on a terminal of 24 x 80. */
+/* The same on a terminal of 24 x 80, with --plain. */
 struct kit_terminal *kit_client_on_terminal(int *server, ...);
 
 /* Waits for the end, and fails unless it is STATUS, with one line on standard error, which holds
