@@ -313,17 +313,14 @@ static struct place lowest_place(const struct pane *pane)
 }
 
 /* The top of the window. What stood there may be gone, or have fewer rows than it had. */
-static struct place top_place(const struct pane *pane)
+static struct place top_place(const struct pane *pane, struct place lowest)
 {
-    struct place lowest = lowest_place(pane);
     struct place top = {.line = pane->top, .row = pane->top_row};
     size_t rows;
 
-    if (pane->is_following)
-        return lowest;
     if (top.line < first_line(pane))
         top = (struct place){.line = first_line(pane)};
-    if (!is_before(top, lowest))
+    if (pane->is_following || !is_before(top, lowest))
         return lowest;
     rows = line_rows(pane, top.line);
     if (top.row >= rows)
@@ -331,9 +328,9 @@ static struct place top_place(const struct pane *pane)
     return top;
 }
 
-static void move_to(struct pane *pane, struct place place)
+static void move_to(struct pane *pane, struct place place, struct place lowest)
 {
-    pane->is_following = !is_before(place, lowest_place(pane));
+    pane->is_following = !is_before(place, lowest);
     pane->top = place.line;
     pane->top_row = place.row;
 }
@@ -435,11 +432,13 @@ static size_t count_partial_rows(const struct pane *pane)
 void pane_compose(struct pane *pane, pane_put_fn *put, void *owner)
 {
     struct window window = {.rows = pane->rows, .put = put, .owner = owner};
+    struct place lowest;
     struct place top;
 
     pane->partial_rows = count_partial_rows(pane);
-    top = top_place(pane);
-    move_to(pane, top);
+    lowest = lowest_place(pane);
+    top = top_place(pane, lowest);
+    move_to(pane, top, lowest);
     window.skip = top.row;
     for (uint64_t line = top.line; line < end_line(pane) && window.index < window.rows; line++)
         wrap(pane, line, window_put, &window);
@@ -454,7 +453,7 @@ uint64_t pane_below(const struct pane *pane)
 
     if (pane->is_following || pane->rows == 0)
         return 0;
-    last = place_down(pane, top_place(pane), pane->rows - 1);
+    last = place_down(pane, top_place(pane, lowest_place(pane)), pane->rows - 1);
     return last.line < end_line(pane) ? end_line(pane) - 1 - last.line : 0;
 }
 
@@ -462,17 +461,18 @@ uint64_t pane_below(const struct pane *pane)
 
 void pane_scroll(struct pane *pane, long n)
 {
-    struct place top = top_place(pane);
+    struct place lowest = lowest_place(pane);
+    struct place top = top_place(pane, lowest);
 
     if (n < 0)
-        move_to(pane, place_up(pane, top, 0 - (size_t)n));
+        move_to(pane, place_up(pane, top, 0 - (size_t)n), lowest);
     else
-        move_to(pane, place_down(pane, top, (size_t)n));
+        move_to(pane, place_down(pane, top, (size_t)n), lowest);
 }
 
 void pane_to_top(struct pane *pane)
 {
-    move_to(pane, (struct place){.line = first_line(pane)});
+    move_to(pane, (struct place){.line = first_line(pane)}, lowest_place(pane));
 }
 
 void pane_to_bottom(struct pane *pane)
@@ -506,20 +506,21 @@ static size_t marked_row(const struct pane *pane, uint64_t number)
 /* Brings a line that was found into the window, with its marked row. */
 static void reveal(struct pane *pane, uint64_t number)
 {
-    struct place top = top_place(pane);
+    struct place lowest = lowest_place(pane);
+    struct place top = top_place(pane, lowest);
     struct place mark = {.line = number, .row = marked_row(pane, number)};
 
     if (!is_before(mark, top) && is_before(mark, place_down(pane, top, pane->rows)))
         return;
     if (mark.row < pane->rows)
         mark.row = 0;
-    move_to(pane, mark);
+    move_to(pane, mark, lowest);
 }
 
 /* Returns the newest line above the window; that at its top may have a mark above it. */
 static uint64_t line_above(const struct pane *pane)
 {
-    struct place top = top_place(pane);
+    struct place top = top_place(pane, lowest_place(pane));
 
     if (top.row > 0 && top.line < end_line(pane) && marked_row(pane, top.line) < top.row)
         return top.line;
@@ -545,7 +546,5 @@ bool pane_find(struct pane *pane, const char *text, size_t n, bool is_again)
         return false;
     memmove(pane->find, text, pane->find_length);
     from = is_again && pane->found != UINT64_MAX ? pane->found - 1 : line_above(pane);
-    if (from + 1 < first_line(pane))
-        from = first_line(pane) - 1;
     return find_above(pane, from, SIZE_MAX) || find_above(pane, end - 1, (size_t)(end - 1 - from));
 }

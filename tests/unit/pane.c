@@ -477,6 +477,27 @@ static void the_row_that_is_marked_is_shown(void **state)
     scrollback_free(scrollback);
 }
 
+static void a_text_to_be_found_is_cut(void **state)
+{
+    struct scrollback *scrollback = scrollback_new(100, 10000);
+    char text[PANE_FIND + 2];
+    struct pane pane;
+
+    (void)state;
+    memset(text, 'x', PANE_FIND);
+    strcpy(text + PANE_FIND, "y");
+    pane_init(&pane, scrollback, no_label, NULL);
+    pane_resize(&pane, 1, 500);
+    text[PANE_FIND] = '\0';
+    add(scrollback, text);
+    text[PANE_FIND] = 'y';
+    assert_true(find(&pane, text, false));
+    assert_int_equal(pane.find_length, PANE_FIND);
+    assert_int_equal(pane.rows, 1);
+    assert_int_equal(pane.columns, 500);
+    scrollback_free(scrollback);
+}
+
 /* ---- a model that wraps everything ---- */
 
 enum { ROWS_MAX = 60000, BYTES_MAX = 1500000, MODEL_BYTES = 6000 };
@@ -1011,6 +1032,7 @@ int main(void)
         cmocka_unit_test(finds_further_and_further_up),
         cmocka_unit_test(a_search_wraps_round),
         cmocka_unit_test(the_row_that_is_marked_is_shown),
+        cmocka_unit_test(a_text_to_be_found_is_cut),
         cmocka_unit_test(random_movements),
     };
 

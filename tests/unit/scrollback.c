@@ -152,22 +152,22 @@ static void random_operations(size_t max_lines, size_t max_bytes)
 static void bounded_by_lines(void **state)
 {
     (void)state;
-    random_operations(100, 1000 * 1000);
+    random_operations(100, 1000000);
 }
 
 static void bounded_by_bytes(void **state)
 {
     (void)state;
     random_operations(10000, SCROLLBACK_LINE);
-    random_operations(10000, 100 * 1000);
-    random_operations(5000, 128 * 1024);
+    random_operations(10000, 100000);
+    random_operations(5000, 131072);
 }
 
 static void bounded_by_both(void **state)
 {
     (void)state;
     random_operations(1, SCROLLBACK_LINE);
-    random_operations(4000, 8 * 1000 * 1000);
+    random_operations(4000, 8000000);
 }
 
 static void bounds_too_small_are_the_least(void **state)
