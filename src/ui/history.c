@@ -32,7 +32,7 @@ enum {
     TAIL_MAX = HISTORY_LINES * (HISTORY_LINE_MAX + 1), /* bytes that are looked at */
     LOCK_STEP_MS = 5,
     LOCK_TRIES = 200,
-    OPEN_TRIES = 10
+    OPEN_TRIES = 200
 };
 
 /* ---- where ---- */
