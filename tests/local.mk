@@ -3,7 +3,7 @@
 # the same name with .c, and all link the kit.
 if HAVE_TESTS
 AM_CPPFLAGS += -I$(top_srcdir)/tests $(CMOCKA_CFLAGS) $(VTERM_CFLAGS)
-LDADD = libtestkit.a libpollspin.a $(CARES_LIBS) $(CMOCKA_LIBS) $(VTERM_LIBS) $(TEST_LIBS)
+LDADD = libtestkit.a $(POLLSPIN_LIBS) $(CMOCKA_LIBS) $(VTERM_LIBS) $(TEST_LIBS)
 
 check_LIBRARIES = libtestkit.a
 libtestkit_a_SOURCES = \
@@ -36,29 +36,42 @@ check_PROGRAMS = \
 	tests/e2e/pollspin-reconnects \
 	tests/e2e/pollspin-refuses-bad-arguments \
 	tests/e2e/pollspin-says-which-end-it-was \
+	tests/e2e/pollspin-several-targets \
 	tests/e2e/pollspin-shows-other-servers \
 	tests/e2e/pollspin-survives-a-hostile-server \
 	tests/e2e/print-shows-controls \
 	tests/e2e/sixty-clients-one-stalled \
 	tests/ui/plain \
+	tests/ui/screen \
 	tests/unit/address \
 	tests/unit/base \
 	tests/unit/buf \
 	tests/unit/call-text \
+	tests/unit/channel \
+	tests/unit/commands \
 	tests/unit/conn \
 	tests/unit/connect \
 	tests/unit/delay \
+	tests/unit/editor \
+	tests/unit/explain \
 	tests/unit/heap \
+	tests/unit/history \
+	tests/unit/inspector \
+	tests/unit/keys \
 	tests/unit/kit \
 	tests/unit/lines \
 	tests/unit/listen \
 	tests/unit/loop \
 	tests/unit/output \
+	tests/unit/pane \
 	tests/unit/resolve \
+	tests/unit/row \
 	tests/unit/sanitize \
+	tests/unit/scrollback \
 	tests/unit/server \
 	tests/unit/signal \
-	tests/unit/spinner
+	tests/unit/spinner \
+	tests/unit/tty
 
 tests_contract_contract_SOURCES = \
 	tests/contract/arguments.c \
@@ -73,7 +86,7 @@ tests_contract_contract_SOURCES = \
 BENCHES = tests/bench/spinner tests/bench/ticks
 EXTRA_PROGRAMS = $(BENCHES)
 
-EXTRA_DIST += tests/e2e/backends.h tests/unit/nameserver.h tests/unit/turns.h
+EXTRA_DIST += tests/e2e/backends.h tests/ui/full.h tests/unit/nameserver.h tests/unit/turns.h
 endif
 
 # ---- running them: tests/run makes logs and tests/tally counts; one test is run by

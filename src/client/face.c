@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the rows of the full screen show, from the top:
+ *
+ *   title       the connection in focus: target, state, backend, time, lines, bytes; messages
+ *   pane        what was received and sent, scrolling
+ *   inspector   where it is open
+ *   status      a row a connection: spinner, target, state in words, time since its last line
+ *   input       the prompt with the connection in focus, and the line that is typed
+ *
+ * All of it is a function of the state: nothing here is remembered but where the input line starts
+ * when it is longer than its row. A part that nobody has touched is not composed.
+ */
+#include "config.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "client/inside.h"
+
+enum { TITLE_MIN_ROWS = 4, INSPECTOR_MIN_ROWS = 8, LAST_ROWS = 20, INPUT_BYTES = 8192 };
+
+/* ---- where everything stands ---- */
+
+/* From the bottom up: with few rows there is the input line, then a status, the pane, the title. */
+static struct face_layout lay_out(const struct app *app)
+{
+    struct face_layout layout = {0};
+    int channels = app->channel_count > 0 ? (int)app->channel_count : 1;
+    int most = app->rows / 4 > 0 ? app->rows / 4 : 1;
+    int left = app->rows;
+
+    layout.input_rows = 1;
+    layout.input = --left;
+    layout.status_rows = channels < most ? channels : most;
+    if (layout.status_rows > left)
+        layout.status_rows = left;
+    left -= layout.status_rows;
+    layout.status = left;
+    layout.title_rows = app->rows >= TITLE_MIN_ROWS;
+    left -= layout.title_rows;
+    if (app->shows_inspector && left >= INSPECTOR_MIN_ROWS)
+        layout.inspector_rows = app->is_stepping ? left - left / 4 : (left + 1) / 2;
+    else if (app->shows_inspector && left >= 2)
+        layout.inspector_rows = left - 1;
+    layout.pane = layout.title_rows;
+    layout.pane_rows = left - layout.inspector_rows;
+    layout.inspector = layout.pane + layout.pane_rows;
+    return layout;
+}
+
+void face_lay_out(struct app *app)
+{
+    struct face_layout layout = lay_out(app);
+    bool is_same = memcmp(&layout, &app->layout, sizeof layout) == 0 &&
+                   app->pane.columns == (size_t)app->columns;
+
+    if (is_same)
+        return;
+    app->layout = layout;
+    pane_resize(&app->pane, (size_t)layout.pane_rows, (size_t)app->columns);
+    app->stale = FACE_ALL;
+}
+
+/* ---- words ---- */
+
+static void add_time(struct text *text, int64_t ns)
+{
+    long long seconds = ns / CLOCK_SECOND;
+
+    text_add(text, "%02lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+}
+
+static void add_count(struct text *text, uint64_t n, const char *what)
+{
+    text_add(text, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
+}
+
+/* A time that has passed, as exact as is of interest. */
+static void add_age(struct text *text, int64_t ns)
+{
+    long long seconds = ns / CLOCK_SECOND;
+
+    if (seconds < 60)
+        text_add(text, "%lld s", seconds);
+    else if (seconds < 3600)
+        text_add(text, "%lld min", seconds / 60);
+    else
+        text_add(text, "%lld h %lld min", seconds / 3600, seconds / 60 % 60);
+}
+
+static enum row_style state_style(enum session_state state)
+{
+    switch (state) {
+    case SESSION_OPEN:
+        return ROW_GOOD;
+    case SESSION_ENDED:
+        return ROW_BAD;
+    default:
+        return ROW_BUSY;
+    }
+}
+
+/* ---- title ---- */
+
+static void title_add_state(struct app *app, struct text *text)
+{
+    struct channel *channel = app_focused(app);
+    struct session_view view;
+
+    if (!channel) {
+        text_add(text, "no connection | %s", poller_name(loop_poller(app->loop)));
+        return;
+    }
+    session_look(channel_session(channel), &view);
+    text_add(text, "%s | %s | %s", view.name, session_state_name(view.state),
+             poller_name(loop_poller(app->loop)));
+    if (view.state == SESSION_OPEN && app->options.is_animated) {
+        text_add(text, " | ");
+        add_time(text, loop_now(app->loop) - view.since);
+    }
+    text_add(text, " | ");
+    add_count(text, channel_lines(channel), "line");
+    text_add(text, " | ");
+    add_count(text, view.received, "byte");
+}
+
+/* What is not always so, at the right. */
+static void title_add_marks(struct app *app, struct text *text)
+{
+    uint64_t below = pane_below(&app->pane);
+
+    if (app->message[0] != '\0')
+        text_add(text, " %s ", app->message);
+    if (below > 0) {
+        text_add(text, " ");
+        add_count(text, below, "new line");
+        text_add(text, " below ");
+    } else if (!app->pane.is_following) {
+        text_add(text, " scrolled back ");
+    }
+    if (app->is_stepping)
+        text_add(text, " step mode ");
+    if (app->log_fd >= 0)
+        text_add(text, " log ");
+}
+
+static void face_title(struct app *app)
+{
+    char left[1024];
+    char right[512];
+    struct text text;
+    struct row row;
+    struct row marks;
+
+    text_init(&text, right, sizeof right);
+    title_add_marks(app, &text);
+    row_init(&marks, (size_t)app->columns);
+    row_add(&marks, ROW_BAR, right, strlen(right));
+    text_init(&text, left, sizeof left);
+    text_add(&text, " ");
+    title_add_state(app, &text);
+    row_init(&row, (size_t)app->columns - marks.used);
+    row_add(&row, ROW_BAR, left, strlen(left));
+    row_pad(&row, ROW_BAR, row.columns);
+    row.columns = (size_t)app->columns;
+    row_add_shown(&row, ROW_BAR, marks.bytes, marks.length);
+    screen_put(app->screen, app->layout.title, &row);
+}
+
+/* ---- pane ---- */
+
+const char *face_label(void *owner, unsigned channel)
+{
+    const struct app *app = owner;
+
+    return app->name_count > 1 && channel < app->name_count ? app->names[channel] : NULL;
+}
+
+static void put_pane_row(void *owner, size_t index, const struct row *row)
+{
+    const struct app *app = owner;
+
+    screen_put(app->screen, app->layout.pane + (int)index, row);
+}
+
+/* Composes the pane; the unfinished lines stay the channels' own. */
+static void compose_pane(struct app *app, pane_put_fn *put)
+{
+    struct pane_partial partials[APP_CHANNELS];
+    int64_t now = app->is_over ? INT64_MAX : loop_now(app->loop);
+
+    app->pane.partials = partials;
+    app->pane.partial_count = 0;
+    for (size_t i = 0; i < app->channel_count; i++)
+        if (channel_partial(app->channels[i], now, &partials[app->pane.partial_count]))
+            app->pane.partial_count++;
+    pane_compose(&app->pane, put, app);
+    app->pane.partials = NULL;
+    app->pane.partial_count = 0;
+}
+
+/* ---- inspector ---- */
+
+static void put_inspector_row(void *owner, size_t index, const struct row *row)
+{
+    const struct app *app = owner;
+
+    screen_put(app->screen, app->layout.inspector + (int)index, row);
+}
+
+static void face_inspector(struct app *app)
+{
+    struct inspector_scene scene = {.about = app->is_stepping ? app->about : NULL,
+                                    .backend = poller_name(loop_poller(app->loop))};
+
+    for (size_t i = 0; i < app->channel_count; i++)
+        scene.unread += session_unread(channel_session(app->channels[i]));
+    inspector_compose(app->inspector, &scene, (size_t)app->layout.inspector_rows,
+                      (size_t)app->columns, put_inspector_row, app);
+}
+
+/* ---- status ---- */
+
+static void status_add_spinner(const struct app *app, struct row *row, enum session_state state)
+{
+    const struct spinner *spinner = app->options.spinner;
+    const char *frame = spinner_frame(spinner, app->frame);
+
+    if (!app->options.is_animated)
+        return;
+    if (state != SESSION_ENDED)
+        row_add(row, ROW_PLAIN, frame, strlen(frame));
+    row_pad(row, ROW_PLAIN, spinner->columns + 1);
+}
+
+static void status_add_words(const struct app *app, struct row *row, const struct channel *channel,
+                             const struct session_view *view)
+{
+    char words[1024];
+    struct text text;
+
+    session_describe(channel_session(channel), words, sizeof words);
+    if (words[0] == '\0' || view->state == SESSION_ENDED)
+        snprintf(words, sizeof words, "%s", session_state_name(view->state));
+    row_print(row, state_style(view->state), "%s", words);
+    if (view->is_held)
+        row_print(row, ROW_BUSY, ", paused");
+    if (view->queued > 0)
+        row_print(row, ROW_BUSY, ", %zu bytes to send", view->queued);
+    if (view->state != SESSION_OPEN || !app->options.is_animated)
+        return;
+    text_init(&text, words, sizeof words);
+    if (channel_last(channel) == 0) {
+        text_add(&text, ", nothing received yet");
+    } else {
+        text_add(&text, ", last received ");
+        add_age(&text, loop_now(app->loop) - channel_last(channel));
+        text_add(&text, " ago");
+    }
+    row_add(row, ROW_DIM, words, strlen(words));
+}
+
+static void put_status(struct app *app, int at, size_t index)
+{
+    const struct channel *channel = app->channels[index];
+    unsigned colour = channel_number(channel) % ROW_CHANNELS;
+    struct session_view view;
+    struct row row;
+
+    session_look(channel_session(channel), &view);
+    row_init(&row, (size_t)app->columns);
+    status_add_spinner(app, &row, view.state);
+    if (app->channel_count > 1)
+        row_print(&row, ROW_PLAIN, "%c%zu ", index == app->focus ? '>' : ' ', index + 1);
+    row_print(&row, (enum row_style)(ROW_CHANNEL + colour), "%s", view.name);
+    row_print(&row, ROW_PLAIN, "  ");
+    status_add_words(app, &row, channel, &view);
+    screen_put(app->screen, at, &row);
+}
+
+static void put_no_status(struct app *app, int at)
+{
+    struct row row;
+
+    row_init(&row, (size_t)app->columns);
+    row_print(&row, ROW_DIM, "no connection; /connect TARGET makes one, /quit leaves");
+    screen_put(app->screen, at, &row);
+}
+
+/* Where there are more connections than rows, those around the one in focus. */
+static void face_status(struct app *app)
+{
+    size_t rows = (size_t)app->layout.status_rows;
+    size_t first = 0;
+
+    if (app->focus >= rows && rows > 0)
+        first = app->focus - rows + 1;
+    for (size_t i = 0; i < rows; i++)
+        if (first + i < app->channel_count)
+            put_status(app, app->layout.status + (int)i, first + i);
+        else
+            put_no_status(app, app->layout.status + (int)i);
+}
+
+/* ---- input ---- */
+
+/* Adds the characters from START to END as far as they fit. */
+static void input_add(struct row *row, const struct editor_view *view, size_t start, size_t end)
+{
+    char bytes[INPUT_BYTES];
+    size_t length = 0;
+    mbstate_t state;
+
+    memset(&state, 0, sizeof state);
+    while (start < end && length + MB_LEN_MAX <= sizeof bytes) {
+        size_t n = wcrtomb(bytes + length, view->line[start++], &state);
+
+        if (n == (size_t)-1) {
+            memset(&state, 0, sizeof state);
+            bytes[length] = '?';
+            n = 1;
+        }
+        length += n;
+    }
+    row_add(row, ROW_PLAIN, bytes, length);
+}
+
+/* Whether the cursor, behind the characters from START on, stands within the row behind USED. */
+static bool input_fits(const struct app *app, const struct editor_view *view, size_t start,
+                       size_t used)
+{
+    struct row row;
+
+    row_init(&row, ROW_COLUMNS_MAX);
+    input_add(&row, view, start, view->cursor);
+    return used + row.used < (size_t)app->columns;
+}
+
+/* Moves the start as little as is needed, and then by a few characters, so that it does not move
+ * with every key. */
+static void input_scroll(struct app *app, const struct editor_view *view, size_t used)
+{
+    size_t step = (size_t)app->columns / 4 + 1;
+
+    if (app->input_start > view->length)
+        app->input_start = view->length;
+    while (app->input_start > view->cursor)
+        app->input_start = app->input_start > step ? app->input_start - step : 0;
+    if (view->cursor > app->input_start + (size_t)app->columns)
+        app->input_start = view->cursor - (size_t)app->columns;
+    while (app->input_start < view->cursor && !input_fits(app, view, app->input_start, used))
+        app->input_start +=
+            step < view->cursor - app->input_start ? step : view->cursor - app->input_start;
+}
+
+static void input_add_prompt(struct app *app, struct row *row, const struct editor_view *view)
+{
+    struct channel *channel = app_focused(app);
+    size_t columns = row->columns;
+
+    row->columns = columns / 2;
+    if (view->search) {
+        struct editor_view search = {.line = view->search, .length = view->search_length};
+
+        input_add(row, &search, 0, search.length);
+    } else if (channel) {
+        row_print(row, ROW_STRONG, "%s", app_name(app, channel));
+    }
+    row->columns = columns;
+    row_print(row, ROW_STRONG, "%s", columns > 8 ? "> " : ">");
+}
+
+static const char step_keys[] =
+    "Space makes one turn, c goes on, Up and Down choose a call, q leaves";
+
+static void face_input(struct app *app)
+{
+    struct editor_view view;
+    struct row row;
+    struct row before;
+    size_t used;
+
+    row_init(&row, (size_t)app->columns);
+    if (app->is_asking) {
+        row_add(&row, ROW_MARK, step_keys, sizeof step_keys - 1);
+        screen_put(app->screen, app->layout.input, &row);
+        screen_cursor(app->screen, app->layout.input, 0);
+        return;
+    }
+    editor_view(app->editor, &view);
+    input_add_prompt(app, &row, &view);
+    used = row.used;
+    input_scroll(app, &view, used);
+    before = row;
+    input_add(&before, &view, app->input_start, view.cursor);
+    input_add(&row, &view, app->input_start, view.length);
+    screen_put(app->screen, app->layout.input, &row);
+    screen_cursor(app->screen, app->layout.input,
+                  (int)before.used < app->columns ? (int)before.used : app->columns - 1);
+}
+
+/* ---- all of it ---- */
+
+void face_compose(struct app *app)
+{
+    face_lay_out(app);
+    if (app->stale & FACE_TITLE && app->layout.title_rows > 0)
+        face_title(app);
+    if (app->stale & FACE_PANE)
+        compose_pane(app, put_pane_row);
+    if (app->stale & FACE_INSPECTOR && app->layout.inspector_rows > 0)
+        face_inspector(app);
+    if (app->stale & FACE_STATUS)
+        face_status(app);
+    if (app->stale & FACE_INPUT)
+        face_input(app);
+}
+
+static void print_row(void *owner, size_t index, const struct row *row)
+{
+    struct app *app = owner;
+
+    (void)index;
+    if (row->length == 0)
+        return;
+    tty_write(&app->tty, row->bytes, row->length);
+    tty_write(&app->tty, "\r\n", 2);
+}
+
+void face_print_last(struct app *app)
+{
+    size_t rows = (size_t)app->layout.pane_rows;
+
+    pane_resize(&app->pane, rows < LAST_ROWS ? rows : LAST_ROWS, (size_t)app->columns);
+    pane_to_bottom(&app->pane);
+    compose_pane(app, print_row);
+}
