@@ -1011,7 +1011,7 @@ static void random_movements(void **state)
     world.scrollback = scrollback_new(30, MODEL_BYTES);
     pane_init(&world.pane, world.scrollback, label, (void *)labels);
     pane_resize(&world.pane, 10, 20);
-    for (int step = 0; step < (kit_is_instrumented() ? 400 : 4000); step++)
+    for (int step = 0; step < (kit_is_instrumented() ? 250 : 4000); step++)
         random_step(&world);
     scrollback_free(world.scrollback);
 }

@@ -218,7 +218,7 @@ static void memory_is_taken_as_it_fills(void **state)
     assert_true(scrollback_memory(scrollback) < 1000);
     add_text(scrollback, "one");
     few = scrollback_memory(scrollback);
-    assert_true(few < 200 * 1000);
+    assert_true(few < 200000);
     for (int i = 0; i < 50000; i++)
         add_text(scrollback, "0123456789");
     assert_true(scrollback_memory(scrollback) > few);
@@ -255,7 +255,7 @@ static void lines_go_earlier_where_memory_is_out(void **state)
     scrollback = scrollback_new(SIZE_MAX, SIZE_MAX);
     assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
     low = limit;
-    low.rlim_cur = address_space() + 8 * 1024 * 1024;
+    low.rlim_cur = address_space() + 8388608;
     assert_int_equal(setrlimit(RLIMIT_AS, &low), 0);
     for (uint64_t number = 0; number < 20000 && is_kept; number++) {
         struct scrollback_line last;
