@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The terminal as a device: its modes, its size, bytes in and bytes out, none of which ever blocks.
+ *
+ * It is opened anew (termios(3), tty(4)), so O_NONBLOCK is on an open file of our own and not on
+ * the one that is shared with the shell. Modes are changed only between tty_begin and tty_end, and
+ * given back byte for byte as they were found: at the end, when the program is stopped, and by a
+ * handler that needs no other part of the program when a fatal signal kills it (SIGSEGV, SIGBUS,
+ * SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP), which also writes the bytes of tty_guard.
+ *
+ * In between: no echo, no lines, no signals from keys (Ctrl-C, Ctrl-Z, Ctrl-S are bytes), no
+ * translation on output.
+ */
+#ifndef TTY_H
+#define TTY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <termios.h>
+
+#include "loop/loop.h"
+#include "loop/output.h"
+
+/* N bytes were typed, borrowed; 0: the terminal has been hung up or failed, and no more come. */
+typedef void tty_input_fn(void *owner, const char *bytes, size_t n);
+
+struct tty {
+    struct loop *loop;
+    int fd; /* of our own, read */
+    struct watch watch;
+    struct output output;
+    struct termios before;
+    bool is_begun;
+    tty_input_fn *on_input;
+    loop_fn *on_output; /* all is written, or writing has failed */
+    void *owner;
+};
+
+/* Opens the terminal that is standard input and output; changes nothing on it. Returns 0, or -1
+ * with errno: ENOTTY where they are not one and the same terminal. */
+int tty_open(struct tty *tty, struct loop *loop, tty_input_fn *on_input, loop_fn *on_output,
+             void *owner);
+
+/* Ends (tty_end) and closes. */
+void tty_close(struct tty *tty);
+
+/* Takes the terminal: sets the modes and starts to read; GUARD, N bytes borrowed until tty_end, is
+ * what a fatal signal writes. Returns 0, or -1 with errno. */
+int tty_begin(struct tty *tty, const char *guard, size_t n);
+
+/* Gives the modes back and stops reading. What is still to be written has at most 200 ms. */
+void tty_end(struct tty *tty);
+
+/* Writes, or queues, N bytes. Returns 0, or -1 with errno as output_write. */
+int tty_write(struct tty *tty, const char *bytes, size_t n);
+
+/* Whether everything is written. Nothing should be painted before. */
+bool tty_is_drained(const struct tty *tty);
+
+/* Writes what is queued outside of the loop, at most until DEADLINE (clock_now). Returns whether
+ * all is written. Gives up at any error but EAGAIN. */
+bool tty_drain(struct tty *tty, int64_t deadline);
+
+/* Reads what has been typed, outside of the loop, and hands it to on_input. Waits for it, or for
+ * OTHER_FD to be readable (-1: none), at most until DEADLINE; -1: for ever. EINTR ends it too. */
+void tty_await_input(struct tty *tty, int other_fd, int64_t deadline);
+
+/* Asks for the size: at least 1 x 1, at most 1000 x 1000, 24 x 80 where it is unknown (0 x 0). */
+void tty_size(const struct tty *tty, int *rows, int *columns);
+
+#endif
