@@ -2,6 +2,9 @@
 /*
  * The spinners are data. A new one is an array and a line in the table; tests/unit/spinner.c
  * checks that all its frames are as wide as the table says.
+ *
+ * Beyond ASCII only characters whose width nobody disputes: not those that Unicode calls ambiguous
+ * (block elements, most geometric shapes), which some terminals show in two columns.
  */
 #include "config.h"
 
@@ -34,15 +37,34 @@ static const char *const wave[] = {
     ".oO@*   ", " .oO@*  ", "  .oO@* ", "   .oO@*", "*   .oO@", "@*   .oO", "O@*   .o", "oO@*   .",
 };
 
+static const char *const arrow[] = {
+    "     ", ">    ", ">>   ", ">>>  ", " >>> ", "  >>>", "   >>", "    >",
+};
+
+static const char *const breath[] = {".", "o", "O", "@", "O", "o"};
+
+static const char *const ellipsis[] = {"   ", ".  ", ".. ", "..."};
+
 static const char *const dots[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
 
 static const char *const arc[] = {"◜", "◠", "◝", "◞", "◡", "◟"};
 
-static const char *const blocks[] = {
-    "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█", "▉", "▊", "▋", "▌", "▍", "▎",
+static const char *const blocks[] = {"⡀", "⣀", "⣄", "⣤", "⣦", "⣶", "⣷",
+                                     "⣿", "⣷", "⣶", "⣦", "⣤", "⣄", "⣀"};
+
+static const char *const squares[] = {"▖", "▘", "▝", "▗"};
+
+static const char *const circle[] = {"◴", "◷", "◶", "◵"};
+
+static const char *const comet[] = {
+    "⠶⠀⠀⠀⠀", "⠤⠶⠀⠀⠀", "⠠⠤⠶⠀⠀", "⠀⠠⠤⠶⠀", "⠀⠀⠠⠤⠶", "⠀⠀⠀⠠⠤", "⠀⠀⠀⠀⠠", "⠀⠀⠀⠀⠀",
 };
 
 static const char *const moon[] = {"🌑", "🌒", "🌓", "🌔", "🌕", "🌖", "🌗", "🌘"};
+
+static const char *const hands[] = {
+    "🕛", "🕐", "🕑", "🕒", "🕓", "🕔", "🕕", "🕖", "🕗", "🕘", "🕙", "🕚",
+};
 
 static const struct spinner spinners[] = {
     {.name = "classic",
@@ -70,6 +92,21 @@ static const struct spinner spinners[] = {
      .columns = 8,
      .count = COUNT(wave),
      .frames = wave},
+    {.name = "arrow",
+     .summary = "an arrow that flies to the right",
+     .columns = 5,
+     .count = COUNT(arrow),
+     .frames = arrow},
+    {.name = "breath",
+     .summary = "a ring that breathes in and out",
+     .columns = 1,
+     .count = COUNT(breath),
+     .frames = breath},
+    {.name = "ellipsis",
+     .summary = "dots that are added one by one",
+     .columns = 3,
+     .count = COUNT(ellipsis),
+     .frames = ellipsis},
     {.name = "dots",
      .summary = "braille dots that turn in one place",
      .is_unicode = true,
@@ -88,12 +125,36 @@ static const struct spinner spinners[] = {
      .columns = 1,
      .count = COUNT(blocks),
      .frames = blocks},
+    {.name = "squares",
+     .summary = "a square that goes around in one place",
+     .is_unicode = true,
+     .columns = 1,
+     .count = COUNT(squares),
+     .frames = squares},
+    {.name = "circle",
+     .summary = "a quarter that turns in a circle",
+     .is_unicode = true,
+     .columns = 1,
+     .count = COUNT(circle),
+     .frames = circle},
+    {.name = "comet",
+     .summary = "a comet that passes, and its tail",
+     .is_unicode = true,
+     .columns = 5,
+     .count = COUNT(comet),
+     .frames = comet},
     {.name = "moon",
      .summary = "the phases of the moon",
      .is_unicode = true,
      .columns = 2,
      .count = COUNT(moon),
      .frames = moon},
+    {.name = "clock",
+     .summary = "the hand of a clock",
+     .is_unicode = true,
+     .columns = 2,
+     .count = COUNT(hands),
+     .frames = hands},
 };
 
 const struct spinner *spinner_list(size_t index)

@@ -17,6 +17,7 @@
 #include "kit/kit.h"
 #include "kit/random.h"
 #include "ui/screen.h"
+#include "ui/spinner.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -510,6 +511,22 @@ static void several_spinners_are_one_frame(void **state)
         if (step > 0)
             assert_true(t.logged < 14 * 14);
     }
+}
+
+/* All of them are as wide on a terminal as they are here. */
+static void every_spinner_turns_in_its_place(void **state)
+{
+    const struct spinner *spinner;
+    char text[128];
+
+    (void)state;
+    open_xterm();
+    for (size_t i = 0; (spinner = spinner_list(i)); i++)
+        for (uint64_t k = 0; k < 2 * spinner->count; k++) {
+            snprintf(text, sizeof text, "%s %s", spinner_frame(spinner, k), spinner->name);
+            put_text(ROWS - 2, ROW_PLAIN, text);
+            frame();
+        }
 }
 
 static void an_appended_line_scrolls_the_others(void **state)
@@ -1046,6 +1063,7 @@ int main(void)
         CASE(a_redraw_repairs_everything),
         CASE(a_frame_of_the_spinner_is_at_most_14_bytes),
         CASE(several_spinners_are_one_frame),
+        CASE(every_spinner_turns_in_its_place),
         CASE(an_appended_line_scrolls_the_others),
         CASE(every_cell_is_right_after_anything),
         CASE(other_terminals_are_right_too),

@@ -88,7 +88,7 @@ static void the_table_is_complete_and_found_by_name(void **state)
         assert_true(spinner->count > 1);
         assert_int_equal(spinner->is_unicode, !is_ascii(spinner));
     }
-    assert_true(i >= 6);
+    assert_true(i >= 14);
     assert_null(spinner_list(i + 1));
     assert_null(spinner_find("no such spinner"));
     assert_null(spinner_find(""));
