@@ -112,7 +112,7 @@ struct channel *app_focused(const struct app *app)
 
 const char *app_name(const struct app *app, const struct channel *channel)
 {
-    return app->names[channel_number(channel)];
+    return app->names[channel_number(channel)].text;
 }
 
 const char *app_target(const struct app *app, size_t index)
@@ -437,10 +437,19 @@ static void app_on_state(void *owner, struct channel *channel)
     app_touch(app, FACE_TITLE | FACE_STATUS | FACE_INPUT);
 }
 
+/* Told once for each connection that was lost, and once for the first that could not be made; the
+ * tries in between are in its status row. */
 static void app_on_retry(void *owner, struct channel *channel, const char *why)
 {
-    (void)channel;
-    app_note(owner, "%s", why);
+    struct app *app = owner;
+    struct app_name *name = &app->names[channel_number(channel)];
+    struct session_view view;
+
+    session_look(channel_session(channel), &view);
+    if (name->told_of == view.since)
+        return;
+    name->told_of = view.since;
+    app_note(app, "%s", why);
 }
 
 static bool app_has_live_channel(const struct app *app)
@@ -512,13 +521,14 @@ void app_remove(struct app *app, size_t index)
 
 static int app_name_channel(struct app *app, const struct target *target)
 {
-    char(*names)[ADDRESS_TEXT] =
-        realloc(app->names, (size_t)(app->name_count + 1) * sizeof *app->names);
+    size_t size = (size_t)(app->name_count + 1) * sizeof *app->names;
+    struct app_name *names = realloc(app->names, size);
 
     if (!names)
         return -1;
     app->names = names;
-    target_format(target, names[app->name_count++]);
+    names[app->name_count].told_of = -1;
+    target_format(target, names[app->name_count++].text);
     return 0;
 }
 

@@ -43,7 +43,7 @@ static struct face_layout lay_out(const struct app *app)
     layout.title_rows = app->rows >= TITLE_MIN_ROWS;
     left -= layout.title_rows;
     if (app->shows_inspector && left >= INSPECTOR_MIN_ROWS)
-        layout.inspector_rows = app->is_stepping ? left - left / 4 : (left + 1) / 2;
+        layout.inspector_rows = app->is_stepping ? left - left / 4 : left * 5 / 8;
     else if (app->shows_inspector && left >= 2)
         layout.inspector_rows = left - 1;
     layout.pane = layout.title_rows;
@@ -177,7 +177,7 @@ const char *face_label(void *owner, unsigned channel)
 {
     const struct app *app = owner;
 
-    return app->name_count > 1 && channel < app->name_count ? app->names[channel] : NULL;
+    return app->name_count > 1 && channel < app->name_count ? app->names[channel].text : NULL;
 }
 
 static void put_pane_row(void *owner, size_t index, const struct row *row)
@@ -237,15 +237,29 @@ static void status_add_spinner(const struct app *app, struct row *row, enum sess
     row_pad(row, ROW_PLAIN, spinner->columns + 1);
 }
 
+static void status_add_wait(const struct app *app, struct text *text,
+                            const struct session_view *view)
+{
+    int64_t left = view->retry_due - loop_now(app->loop);
+
+    text_add(text, "trying again");
+    if (app->options.is_animated && left > 0)
+        text_add(text, " in %.1f s", (double)left / (double)CLOCK_SECOND);
+}
+
 static void status_add_words(const struct app *app, struct row *row, const struct channel *channel,
                              const struct session_view *view)
 {
     char words[1024];
     struct text text;
 
-    session_describe(channel_session(channel), words, sizeof words);
-    if (words[0] == '\0' || view->state == SESSION_ENDED)
-        snprintf(words, sizeof words, "%s", session_state_name(view->state));
+    text_init(&text, words, sizeof words);
+    if (view->state == SESSION_CONNECTING)
+        session_describe(channel_session(channel), words, sizeof words);
+    else if (view->state == SESSION_WAITING) /* why stands in the pane */
+        status_add_wait(app, &text, view);
+    else
+        text_add(&text, "%s", session_state_name(view->state));
     row_print(row, state_style(view->state), "%s", words);
     if (view->is_held)
         row_print(row, ROW_BUSY, ", paused");

@@ -39,6 +39,11 @@ struct face_layout {
     int input, input_rows;
 };
 
+struct app_name {
+    char text[ADDRESS_TEXT];
+    int64_t told_of; /* which of its connections was lost when that was last told; -1: none yet */
+};
+
 struct app {
     struct app_options options;
     struct loop *loop;
@@ -57,7 +62,7 @@ struct app {
     struct channel *channels[APP_CHANNELS];
     size_t channel_count;
     size_t focus;
-    char (*names)[ADDRESS_TEXT]; /* of all channels there ever were, by number */
+    struct app_name *names; /* of all channels there ever were, by number */
     unsigned name_count;
     struct channel *leaving[APP_CHANNELS]; /* gone, to be freed when the loop has made a turn */
     size_t leaving_count;
