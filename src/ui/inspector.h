@@ -24,13 +24,15 @@
 #define INSPECTOR_H
 
 #include "loop/loop.h"
+#include "ui/ring.h"
 #include "ui/row.h"
+#include "ui/slices.h"
 
 enum {
-    INSPECTOR_CALLS = 512, /* kept */
-    INSPECTOR_TEXT = 4096, /* bytes of a call's text, cut there with "..." */
-    INSPECTOR_DID = 256,   /* bytes of what was done after a call, cut there with "..." */
-    INSPECTOR_SLICES = 600 /* of the strip, 100 ms each */
+    INSPECTOR_CALLS = RING_CALLS, /* kept */
+    INSPECTOR_TEXT = RING_TEXT,   /* bytes of a call's text, cut there with "..." */
+    INSPECTOR_DID = RING_DID,     /* bytes of what was done after a call, cut there with "..." */
+    INSPECTOR_SLICES = SLICES     /* of the strip, 100 ms each */
 };
 
 struct inspector;
