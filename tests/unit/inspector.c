@@ -218,6 +218,20 @@ static void the_strip(void **state)
     assert_int_equal(strspn(fixture.rows[2] + 2, "#"), INSPECTOR_SLICES - 1);
 }
 
+/* After a minute the same place in memory is used again. */
+static void what_was_a_minute_ago_is_forgotten(void **state)
+{
+    (void)state;
+    call("poll", true, 1, 60 * MS, NULL);
+    inspector_read(fixture.inspector, 1000);
+    work(60 * CLOCK_SECOND - 60 * MS);
+    call("poll", true, 0, 60 * MS, NULL);
+    work(40 * MS);
+    compose(10, 80);
+    assert_int_equal(fixture.rows[2][79], '-');
+    assert_non_null(strstr(fixture.rows[1], "bytes a read -"));
+}
+
 static void a_wait_of_an_hour(void **state)
 {
     (void)state;
@@ -251,7 +265,7 @@ static void the_newest_call_is_at_the_bottom(void **state)
 {
     (void)state;
     inspector_show(fixture.inspector, true);
-    call("poll", true, 0, MS, "poll(NULL, 0, 1) = 0 (Timeout) <0.001000>");
+    call("poll", true, 0, MS, "poll(NULL, 0, 1) = 0 (Timeout) <0.001000>\n");
     call("poll", true, 1, MS,
          "poll([{fd=3, events=POLLIN}], 1, 1) = 1 ([{fd=3, revents=POLLIN}])\n");
     call("epoll_wait", true, 1, MS, NULL);
@@ -436,6 +450,23 @@ static void names_are_those_of_the_moment(void **state)
     watch_stop(&fixture.watches[0]);
     explain_newest(text, sizeof text, 0);
     assert_non_null(strstr(text, "7 (tcp second:2) for POLLIN"));
+}
+
+/* One without a name does not get that of the next one with its number. */
+static void the_nameless_stay_so(void **state)
+{
+    static const char line[] = "poll([{fd=7, events=POLLIN}], 1, 1) = 0 (Timeout)";
+    char text[65536];
+
+    (void)state;
+    watch(0, PEER, POLLER_IN, NULL);
+    call("poll", true, 0, MS, line);
+    watch_stop(&fixture.watches[0]);
+    call("poll", true, 0, MS, "poll(NULL, 0, 1) = 0 (Timeout)");
+    watch(0, PEER, POLLER_IN, "tcp second:2");
+    call("poll", true, 0, MS, line);
+    explain_newest(text, sizeof text, 2);
+    assert_non_null(strstr(text, "1 descriptor, 7 for POLLIN"));
 }
 
 /* A descriptor gets its name after EPOLL_CTL_ADD, and has lost it at EPOLL_CTL_DEL. */
@@ -683,6 +714,23 @@ static void real_pollers(void **state)
     a_real_poller("select");
 }
 
+/* The name of the call is the next one's, too, only as long as the poller is the same. */
+static void after_a_change_of_backend(void **state)
+{
+    struct poller *poller = poller_open("poll");
+    char text[1024];
+    int refused;
+
+    (void)state;
+    assert_non_null(poller);
+    a_real_poller("select");
+    inspector_describe_next(fixture.inspector, 0, text, sizeof text);
+    assert_memory_equal(text, "About to call ", 14);
+    assert_int_equal(loop_use(fixture.loop, poller, &refused), 0);
+    inspector_describe_next(fixture.inspector, 0, text, sizeof text);
+    assert_memory_equal(text, "About to wait with poll ", 24);
+}
+
 static void the_lessons_say_what_they_are(void **state)
 {
     char text[1024];
@@ -775,6 +823,7 @@ int main(void)
         TEST(meters_of_the_last_five_seconds),
         TEST(meters_of_a_young_program),
         TEST(the_strip),
+        TEST(what_was_a_minute_ago_is_forgotten),
         TEST(a_wait_of_an_hour),
         TEST(the_table),
         TEST(the_newest_call_is_at_the_bottom),
@@ -785,6 +834,7 @@ int main(void)
         TEST(what_was_done_belongs_to_the_wait),
         TEST(only_so_much_of_what_was_done_is_kept),
         TEST(names_are_those_of_the_moment),
+        TEST(the_nameless_stay_so),
         TEST(names_at_registrations),
         TEST(a_text_that_is_too_long_is_cut),
         TEST(what_is_about_to_be_asked),
@@ -795,6 +845,7 @@ int main(void)
         TEST(the_last_wait_in_words),
         TEST(many_calls_in_one_wait),
         TEST(real_pollers),
+        TEST(after_a_change_of_backend),
         TEST(the_lessons_say_what_they_are),
         TEST(anything_at_any_size),
     };
