@@ -221,6 +221,35 @@ static void but_not_with_blocking(void **state)
     assert_int_equal(kit_terminal_end(terminal), 128 + SIGINT);
 }
 
+/* The input line needs a pseudo-terminal of its own, pty(7), and not every system has one left. */
+static void where_the_full_screen_cannot_start(void **state)
+{
+    const char *const argv[] = {"strace",
+                                "-o",
+                                "/dev/null",
+                                "-P",
+                                "/dev/ptmx",
+                                "-e",
+                                "inject=openat:error=ENOSPC",
+                                kit_program("pollspin"),
+                                "--demo-interval=0.2",
+                                NULL};
+    struct kit_terminal *terminal;
+    int row;
+
+    (void)state;
+    if (!kit_has("strace"))
+        kit_skip("strace is not installed");
+    kit_env("ASAN_OPTIONS", "detect_leaks=0"); /* it cannot look for leaks under a tracer */
+    terminal = kit_terminal(ROWS, 100, argv);
+    row = kit_await_row(terminal, "pollspin: no full screen, going on without: ");
+    assert_non_null(strstr(kit_row(terminal, row), "No space left on device"));
+    await_motion(terminal, -1, NULL);
+    assert_false(kit_is_other_screen(terminal));
+    kit_keys(terminal, "\003", 1);
+    assert_int_equal(kit_terminal_end(terminal), 128 + SIGINT);
+}
+
 /* For those to whom the screen is read out. */
 static void but_not_without_animation(void **state)
 {
@@ -254,6 +283,7 @@ int main(void)
         cmocka_unit_test_teardown(while_a_server_accepts_nobody, kit_cleanup),
         cmocka_unit_test_teardown(while_a_host_swallows_everything, kit_cleanup),
         cmocka_unit_test_teardown(but_not_with_blocking, kit_cleanup),
+        cmocka_unit_test_teardown(where_the_full_screen_cannot_start, kit_cleanup),
         cmocka_unit_test_teardown(but_not_without_animation, kit_cleanup),
     };
 
