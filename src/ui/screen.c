@@ -42,7 +42,7 @@ enum {
     SCREEN_MAX = 1000,         /* rows, columns */
     SCREEN_FILE_MAX = 1 << 20, /* a longer memory file starts anew */
     SCREEN_BYTES = 16384,      /* of a frame, to begin with */
-    SCREEN_FEW = 8,            /* columns and characters of a change that is a patch */
+    SCREEN_FEW = 32,           /* bytes of a change that is a patch */
     SCREEN_PATCH_MAX = 128,    /* bytes of one, with its movement */
     SCREEN_RESCUE = 256
 };
@@ -293,13 +293,24 @@ static size_t character_read(const char *bytes, size_t n, wchar_t *c)
     return used;
 }
 
+/* ASCII means itself in every encoding, where no character is open, and has no marks. */
+static bool is_ascii(char c)
+{
+    return c >= ' ' && c <= '~';
+}
+
 /* Reads a character and the marks on it, as many as ncurses can hold; more are left out. One that
  * stands on nothing has no width. Returns how many bytes they have. */
 static size_t glyph_read(const char *bytes, size_t n, struct glyph *glyph)
 {
-    size_t used = character_read(bytes, n, &glyph->text[0]);
+    size_t used;
     size_t count = 1;
 
+    if (is_ascii(bytes[0]) && (n == 1 || is_ascii(bytes[1]))) {
+        *glyph = (struct glyph){.text = {(wchar_t)bytes[0]}, .width = 1};
+        return 1;
+    }
+    used = character_read(bytes, n, &glyph->text[0]);
     glyph->width = wcwidth(glyph->text[0]);
     while (used < n) {
         wchar_t mark;
@@ -412,14 +423,13 @@ static bool patch_make(struct screen_row *line, const struct row *content, int c
         if (memcmp(line->content.bytes + i, content->bytes + i, n) != 0) {
             patch_add(line, i, n, column);
             if (is.width == 0 || column + is.width >= columns - 2 ||
-                column + is.width - line->column > SCREEN_FEW)
+                line->end - line->from > SCREEN_FEW)
                 return false;
         }
         column += is.width;
         i += n;
     }
-    return line->change == ROW_PATCHED && line->end - line->from <= sizeof(wchar_t) * SCREEN_FEW &&
-           style_of(content, line->from, line->end) == ROW_PLAIN;
+    return line->change == ROW_PATCHED && style_of(content, line->from, line->end) == ROW_PLAIN;
 }
 
 /* Copies what is used of a row. */
@@ -518,16 +528,16 @@ static void patch_draw(struct screen *screen, int row, struct pen *pen)
 {
     struct screen_row *line = &screen->lines[row];
     struct glyph glyph;
-    int count;
+    int count = 0;
 
     pen_go(pen, row, line->column);
     for (size_t i = line->from; i < line->end;) {
         i += glyph_read(line->content.bytes + i, line->end - i, &glyph);
+        set_cell(screen, &screen->cells[count++], glyph.text, ROW_PLAIN);
         pen_write(pen, &glyph);
     }
-    count = compose_cells(screen, row);
-    mvadd_wchnstr(row, 0, screen->cells, count);
-    mvwadd_wchnstr(curscr, row, 0, screen->cells, count);
+    mvadd_wchnstr(row, line->column, screen->cells, count);
+    mvwadd_wchnstr(curscr, row, line->column, screen->cells, count);
     line->change = ROW_SHOWN;
 }
 
@@ -670,15 +680,15 @@ const char *screen_end(struct screen *screen, size_t *n)
     return screen->bytes;
 }
 
-/* The bytes may come in the middle of a sequence, which CAN ends, of an insertion, or of a scroll;
- * and at any size, so the margins are reset without their numbers. */
+/* The bytes may come in the middle of a sequence, which the first ESC ends, of an insertion, or of
+ * a scroll; and at any size, so the margins are reset without their numbers. */
 static void make_rescue(struct screen *screen)
 {
     struct text text;
 
     text_init(&text, screen->rescue, sizeof screen->rescue);
     if (change_scroll_region && strncmp(change_scroll_region, "\033[", 2) == 0)
-        text_add(&text, "\030\033[r");
+        text_add(&text, "\033[r");
     add_capability(&text, exit_insert_mode);
     add_capability(&text, enter_am_mode);
     add_capability(&text, exit_attribute_mode);
@@ -880,7 +890,7 @@ static void tell_key(struct keys *decoder, const char *name, enum keys_key key)
 
 void screen_tell_keys(const struct screen *screen, struct keys *decoder)
 {
-    char name[8];
+    char name[16];
 
     set_term(screen->handle);
     for (size_t i = 0; i < COUNT(told); i++)

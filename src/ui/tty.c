@@ -231,11 +231,16 @@ static int milliseconds_to(int64_t deadline)
 
 void tty_await_input(struct tty *tty, int other_fd, int64_t deadline)
 {
-    struct pollfd fds[] = {{.fd = tty->fd, .events = POLLIN}, {.fd = other_fd, .events = POLLIN}};
+    struct watch *output = &tty->output.watch;
+    struct pollfd fds[] = {{.fd = tty->fd, .events = POLLIN},
+                           {.fd = other_fd, .events = POLLIN},
+                           {.fd = tty_is_drained(tty) ? -1 : tty->output.fd, .events = POLLOUT}};
 
-    if (!watch_is_started(&tty->watch))
+    if (!watch_is_started(&tty->watch) || poll(fds, COUNT(fds), milliseconds_to(deadline)) <= 0)
         return;
-    if (poll(fds, 2, milliseconds_to(deadline)) > 0 && fds[0].revents != 0)
+    if (fds[2].revents != 0)
+        output->on_ready(output->owner, POLLER_OUT);
+    if (fds[0].revents != 0)
         input_read(tty);
 }
 

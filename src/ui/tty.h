@@ -62,7 +62,8 @@ bool tty_is_drained(const struct tty *tty);
 bool tty_drain(struct tty *tty, int64_t deadline);
 
 /* Reads what has been typed, outside of the loop, and hands it to on_input. Waits for it, or for
- * OTHER_FD to be readable (-1: none), at most until DEADLINE; -1: for ever. EINTR ends it too. */
+ * OTHER_FD to be readable (-1: none), at most until DEADLINE; -1: for ever. EINTR ends it too, and
+ * so does the terminal when it takes something of what is queued, which is written then. */
 void tty_await_input(struct tty *tty, int other_fd, int64_t deadline);
 
 /* Asks for the size: at least 1 x 1, at most 1000 x 1000, 24 x 80 where it is unknown (0 x 0). */

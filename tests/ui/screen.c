@@ -332,6 +332,7 @@ static size_t frame(void)
     const char *bytes = screen_frame(t.screen, &n);
 
     assert_non_null(bytes);
+    assert_null(memchr(bytes, '\0', n));
     forget_log();
     feed(bytes, n);
     for (int row = 0; row < t.rows; row++)
@@ -513,6 +514,41 @@ static void several_spinners_are_one_frame(void **state)
     }
 }
 
+/* What is drawn without ncurses is part of what it thinks is there. */
+static void a_small_change_is_taken_back_by_a_large_one(void **state)
+{
+    (void)state;
+    open_xterm();
+    place_cursor(ROWS - 1, 30);
+    turn_spinner(0, 0);
+    turn_spinner(0, 1);
+    put_text(3, ROW_STRONG, "another row");
+    turn_spinner(0, 0);
+}
+
+static void characters_of_other_widths_are_no_small_change(void **state)
+{
+    static const char *const texts[] = {"ab\u280bcd|", "ab\u6f22cd|", "ab\u280bcd|", "e\u0301cde|",
+                                        "e\u00e9cde|"};
+
+    (void)state;
+    open_xterm();
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        put_text(5, ROW_PLAIN, texts[i]);
+        frame();
+    }
+}
+
+static void the_end_of_the_last_row_is_no_small_change(void **state)
+{
+    (void)state;
+    open_terminal("tmux", 3, 10, true);
+    put_text(2, ROW_PLAIN, "abcdefg\u6f22");
+    frame();
+    put_text(2, ROW_PLAIN, "abcdefg\u5b57");
+    frame();
+}
+
 /* All of them are as wide on a terminal as they are here. */
 static void every_spinner_turns_in_its_place(void **state)
 {
@@ -529,12 +565,11 @@ static void every_spinner_turns_in_its_place(void **state)
         }
 }
 
-static void an_appended_line_scrolls_the_others(void **state)
+static void append_lines(const char *name)
 {
     char text[128];
 
-    (void)state;
-    open_xterm();
+    open_terminal(name, ROWS, COLUMNS, true);
     place_cursor(ROWS - 1, 20);
     for (int line = 0; line < 60; line++) {
         for (int row = 0; row < 20; row++) {
@@ -542,8 +577,18 @@ static void an_appended_line_scrolls_the_others(void **state)
             put_text(1 + row, ROW_PLAIN, text);
         }
         if (frame() > 150 && line > 0)
-            fail_msg("%zu bytes for a line of 70", t.logged);
+            fail_msg("%s: %zu bytes for a line of 70", name, t.logged);
     }
+    close_terminal();
+}
+
+/* By margins, and by inserting and deleting lines. */
+static void an_appended_line_scrolls_the_others(void **state)
+{
+    (void)state;
+    append_lines("xterm-256color");
+    append_lines("vt100");
+    append_lines("ansi");
 }
 
 /* ---- anything ---- */
@@ -716,14 +761,20 @@ static void the_largest_size(void **state)
     assert_true(frame() < 100);
 }
 
+/* terminfo knows the size of the one and not of the other. */
 static void the_environment_does_not_set_the_size(void **state)
 {
+    static const char *const names[] = {"xterm-256color", "linux"};
+
     (void)state;
-    setenv("LINES", "5", 1);
-    setenv("COLUMNS", "7", 1);
-    open_xterm();
-    fill();
-    frame();
+    setenv("LINES", "30000", 1);
+    setenv("COLUMNS", "30000", 1);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        open_terminal(names[i], ROWS, COLUMNS, true);
+        fill();
+        frame();
+        close_terminal();
+    }
     unsetenv("LINES");
     unsetenv("COLUMNS");
 }
@@ -816,7 +867,7 @@ static bool is_paste_marked(void)
     return strcmp(replies, "\033[200~") == 0;
 }
 
-/* What is written now has no style, and goes on below the last row. */
+/* What is written now has no style, and nothing stops the cursor on its way to the last row. */
 static void expect_restored(void)
 {
     VTermScreenCell cell;
@@ -824,7 +875,7 @@ static void expect_restored(void)
     assert_false(t.is_alternate);
     assert_false(t.is_hidden);
     assert_false(is_paste_marked());
-    feed_text("\033[24;1H\n\n\n\rx");
+    feed_text("\033[21;1H\n\n\n\rx");
     cell = cell_at(ROWS - 1, 0);
     assert_int_equal(cell.chars[0], 'x');
     check_style(&cell, ROW_PLAIN);
@@ -909,7 +960,7 @@ static void rescue_at(size_t cut)
     put_text(ROWS - 2, ROW_BAR, "reverse");
     bytes = screen_frame(t.screen, &n);
     assert_non_null(bytes);
-    feed(bytes, cut * n / 60);
+    feed(bytes, cut < n ? cut : n);
     bytes = screen_rescue(t.screen, &n);
     assert_true(n > 0 && memchr(bytes, '\0', n) == NULL);
     feed(bytes, n);
@@ -920,8 +971,9 @@ static void rescue_at(size_t cut)
 static void the_rescue_is_good_in_the_middle_of_anything(void **state)
 {
     (void)state;
-    for (size_t cut = 0; cut <= 60; cut++)
+    for (size_t cut = 0; cut <= 80; cut++)
         rescue_at(cut);
+    rescue_at(SIZE_MAX);
 }
 
 /* ---- what ncurses must not do ---- */
@@ -1063,6 +1115,9 @@ int main(void)
         CASE(a_redraw_repairs_everything),
         CASE(a_frame_of_the_spinner_is_at_most_14_bytes),
         CASE(several_spinners_are_one_frame),
+        CASE(a_small_change_is_taken_back_by_a_large_one),
+        CASE(characters_of_other_widths_are_no_small_change),
+        CASE(the_end_of_the_last_row_is_no_small_change),
         CASE(every_spinner_turns_in_its_place),
         CASE(an_appended_line_scrolls_the_others),
         CASE(every_cell_is_right_after_anything),

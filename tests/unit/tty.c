@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -389,25 +390,42 @@ static void it_is_told_when_all_is_written(void **state)
 
 typedef void child_fn(void);
 
-/* Runs FN in a child that the clock ends if it hangs, without the handlers that cmocka and the
- * sanitizers have. Returns its wait status. */
+/* Waits until nobody has the other end of ALIVE, and returns the wait status of PID. */
+static int await_end(pid_t pid, int alive)
+{
+    struct pollfd gone = {.fd = alive};
+    int status;
+    int n = poll(&gone, 1, (int)(KIT_DEADLINE_NS / CLOCK_MILLISECOND));
+
+    close(alive);
+    if (n != 1)
+        kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(n, 1);
+    return status;
+}
+
+/* Runs FN in a child, without the handlers that cmocka and the sanitizers have. Returns its wait
+ * status. */
 static int run_child(child_fn *fn)
 {
     struct rlimit none = {0, 0};
-    int status;
-    pid_t pid = fork();
+    int alive[2];
+    pid_t pid;
 
+    assert_int_equal(pipe(alive), 0);
+    pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        alarm(CHILD_SECONDS);
+        close(alive[0]);
         setrlimit(RLIMIT_CORE, &none);
         for (size_t i = 0; i < COUNT(fatal); i++)
             signal(fatal[i], SIG_DFL);
         fn();
         _exit(0);
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return status;
+    close(alive[1]);
+    return await_end(pid, alive[0]);
 }
 
 /* For children: says no by the exit status, since the parent has cmocka. */
@@ -432,12 +450,13 @@ static void begin_in_child(void)
     insist(is_raw_now());
 }
 
-static void read_all(void)
+static void read_for_ever(void)
 {
+    struct pollfd master = {.fd = t.master, .events = POLLIN};
     char sent[65536];
 
-    while (read(t.master, sent, sizeof sent) != 0)
-        usleep(100);
+    while (poll(&master, 1, -1) > 0 && read(t.master, sent, sizeof sent) != 0)
+        continue;
     _exit(0);
 }
 
@@ -451,7 +470,7 @@ static void draining_waits_for_the_reader(void **state)
     reader = fork();
     if (reader == 0) {
         alarm(CHILD_SECONDS);
-        read_all();
+        read_for_ever();
     }
     assert_true(tty_drain(&t.tty, clock_now() + KIT_DEADLINE_NS));
     assert_true(tty_is_drained(&t.tty));
@@ -463,8 +482,10 @@ static void draining_waits_for_the_reader(void **state)
 
 static void fault(void)
 {
+    volatile int *page = mmap(NULL, sizeof *page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
     begin_in_child();
-    *(volatile int *)(uintptr_t)getppid() = 0; /* no such page */
+    *page = 0;
 }
 
 static void give_up(void)
@@ -615,7 +636,7 @@ static pid_t start_in_background(child_fn *fn)
     insist(setsid() >= 0 && ioctl(t.slave, TIOCSCTTY, 0) == 0);
     pid = fork();
     insist(pid >= 0);
-    setpgid(pid, pid);
+    setpgid(pid, pid); /* in both, since either may be first */
     if (pid == 0) {
         alarm(CHILD_SECONDS);
         fn();
@@ -657,9 +678,21 @@ static void behave_as_a_shell(void)
     insist(!is_raw_now());
 }
 
+/* valgrind preloads a library of its own. */
+static bool is_under_valgrind(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+
+    return preload && strstr(preload, "vgpreload");
+}
+
 static void the_background_waits_but_not_when_it_dies(void **state)
 {
     (void)state;
+    if (is_under_valgrind()) {
+        dup2(t.saved[1], 1); /* for the reason to be read */
+        kit_skip("valgrind does not stop a process by SIGTTOU in the middle of a call");
+    }
     expect_exit_0(behave_as_a_shell);
     expect_modes_of_before();
 }
@@ -739,6 +772,22 @@ static void input_is_awaited_outside_of_the_loop(void **state)
     close(ends[1]);
 }
 
+static void what_is_queued_goes_out_meanwhile(void **state)
+{
+    char sent[65536];
+
+    (void)state;
+    begin();
+    fill(4 * PIECE);
+    while (!tty_is_drained(&t.tty)) {
+        while (read(t.master, sent, sizeof sent) > 0)
+            continue;
+        tty_await_input(&t.tty, -1, clock_now() + CLOCK_MILLISECOND);
+    }
+    assert_int_equal(t.drains, 1);
+    assert_int_equal(t.typed_length, 0);
+}
+
 static void do_nothing(int signo)
 {
     (void)signo;
@@ -814,6 +863,7 @@ int main(void)
         CASE(a_hang_up_ends_what_is_queued),
         CASE(a_hang_up_outside_of_the_loop),
         CASE(input_is_awaited_outside_of_the_loop),
+        CASE(what_is_queued_goes_out_meanwhile),
         CASE(a_signal_ends_the_wait),
         CASE(the_size_is_within_bounds),
     };
