@@ -478,7 +478,13 @@ static void app_keep_end(struct app *app, enum session_end end, const char *why)
 static void app_on_end(void *owner, struct channel *channel, enum session_end end, const char *why)
 {
     struct app *app = owner;
+    char shown[ADDRESS_TEXT + 64];
 
+    if (end == SESSION_SHOWN) {
+        snprintf(shown, sizeof shown, "%s: %llu line%s shown", app_name(app, channel),
+                 (unsigned long long)app->limited, app->limited == 1 ? "" : "s");
+        why = shown;
+    }
     app_note(app, "%s", why);
     app_touch(app, FACE_ALL);
     if (end == SESSION_LEFT) {

@@ -24,6 +24,7 @@
 #include "ui/transcript.h"
 
 enum {
+    CTRL_C = 0x03,
     CTRL_L = 0x0c,
     CTRL_Q = 0x11,
     CTRL_S = 0x13,
@@ -113,6 +114,9 @@ static bool function_on_key(struct app *app, enum keys_key key)
 static void put_text(struct app *app, wchar_t c)
 {
     switch (c) {
+    case CTRL_C:
+        editor_clear(app->editor);
+        break;
     case CTRL_Z:
         app_suspend(app);
         break;
@@ -370,6 +374,8 @@ void app_toggle_inspector(struct app *app)
 void app_toggle_step(struct app *app)
 {
     app->is_stepping = !app->is_stepping;
+    app->wanted = 0;
+    app->about[0] = '\0';
     inspector_let_go(app->inspector);
     if (app->is_stepping && !app->shows_inspector)
         app_toggle_inspector(app);
