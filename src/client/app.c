@@ -475,6 +475,13 @@ static void app_keep_end(struct app *app, enum session_end end, const char *why)
     snprintf(app->result.why, sizeof app->result.why, "%s", why);
 }
 
+static void app_remove_channel(struct app *app, const struct channel *channel)
+{
+    for (size_t i = 0; i < app->channel_count; i++)
+        if (app->channels[i] == channel)
+            app_remove(app, i);
+}
+
 static void app_on_end(void *owner, struct channel *channel, enum session_end end, const char *why)
 {
     struct app *app = owner;
@@ -485,17 +492,17 @@ static void app_on_end(void *owner, struct channel *channel, enum session_end en
                  (unsigned long long)app->limited, app->limited == 1 ? "" : "s");
         why = shown;
     }
-    app_note(app, "%s", why);
     app_touch(app, FACE_ALL);
     if (end == SESSION_LEFT) {
-        for (size_t i = 0; i < app->channel_count; i++)
-            if (app->channels[i] == channel)
-                app_remove(app, i);
+        app_note(app, "%s", why);
+        app_remove_channel(app, channel);
         return;
     }
     app_keep_end(app, end, why);
     if (end == SESSION_SHOWN || (!app->options.keeps_open && !app_has_live_channel(app)))
         app_end(app);
+    if (!app->is_over || strcmp(why, app->result.why) != 0) /* else it is told behind the screen */
+        app_note(app, "%s", why);
 }
 
 /* A channel that is out of the list is freed when the loop has made its turn. */
