@@ -374,6 +374,8 @@ static void add_cell(struct row *row, enum row_style style, size_t width, const 
     row_pad(row, style, end);
 }
 
+static const char strip_legend[] = "  . waited - timeout | ready # busy";
+
 static void put_bar(struct page *page, bool has_strip)
 {
     const struct inspector *inspector = page->inspector;
@@ -385,8 +387,8 @@ static void put_bar(struct page *page, bool has_strip)
     if (newer > 0)
         row_print(row, ROW_BAR, "  %llu newer", (unsigned long long)newer);
     row_print(row, ROW_BAR, "  F4 closes, Up/Down choose%s", has_choice ? ", Esc lets go" : "");
-    if (has_strip)
-        row_print(row, ROW_BAR, "  . waited - timeout | ready # busy, 0.1 s each");
+    if (has_strip && row->used + sizeof strip_legend <= page->columns)
+        row_print(row, ROW_BAR, "%s", strip_legend);
     row_pad(row, ROW_BAR, page->columns);
     page_end(page);
 }
