@@ -570,8 +570,7 @@ static void with_few_rows_the_meters_stay(void **state)
     compose(8, 80);
     assert_memory_equal(fixture.rows[2], "  fd what", 9);
     compose(12, 80);
-    expect_row(0,
-               "inspector: epoll  F4 closes, Up/Down choose  . waited - timeout | ready # busy,");
+    expect_row(0, "inspector: epoll  F4 closes, Up/Down choose  . waited - timeout | ready # busy");
     assert_memory_equal(fixture.rows[3], "  fd what", 9);
     expect_row(11, "poll(NULL, 0, 19) = 0 (Timeout) <0.001000>");
     compose(0, 80);
