@@ -511,6 +511,24 @@ static uint64_t lowest_call(const struct inspector *inspector, size_t rows)
     return inspector->chosen + rows - 1;
 }
 
+/* Cuts LINE to WIDTH where it is of least interest: before the result and the time. */
+static void cut_line(char *line, size_t width)
+{
+    static const char mark[] = "...";
+    const size_t least = 12; /* of the call itself: its name, and a little more */
+    size_t length = strlen(line);
+    const char *result = NULL;
+    size_t tail;
+
+    for (const char *at = line; (at = strstr(at, " = ")); at++)
+        result = at;
+    tail = result ? strlen(result) : length;
+    if (length <= width || least + sizeof mark + tail > width)
+        return;
+    memcpy(line + width - tail - (sizeof mark - 1), mark, sizeof mark - 1);
+    memmove(line + width - tail, result, tail + 1);
+}
+
 static void add_call(struct row *row, const struct inspector *inspector, uint64_t number,
                      size_t width)
 {
@@ -523,6 +541,7 @@ static void add_call(struct row *row, const struct inspector *inspector, uint64_
         return;
     text_init(&text, line, sizeof line);
     ring_add_line(call, &text);
+    cut_line(line, width);
     add_cell(row, is_chosen ? ROW_MARK : style_of(call), width, line);
 }
 
