@@ -58,6 +58,11 @@ void loop_signals_tell(void)
         }
 }
 
+void loop_signal_forget(int signo)
+{
+    signals.came[signo] = 0;
+}
+
 int loop_signals_fd(void)
 {
     return signals.write_fd < 0 ? -1 : signals.watch.fd;

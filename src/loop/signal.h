@@ -23,6 +23,9 @@ int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner)
 /* Tells those that have come since the last turn: for the end, when no other turn follows. */
 void loop_signals_tell(void);
 
+/* What came of SIGNO and has not been told is not told any more. */
+void loop_signal_forget(int signo);
+
 /* Returns the descriptor that is readable while there is one to be told, for who waits outside of
  * the loop; -1 where no signal is caught. */
 int loop_signals_fd(void);

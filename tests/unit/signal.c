@@ -88,6 +88,22 @@ static void it_is_told_without_a_turn(void **state)
     close_loop(seen.loop);
 }
 
+static void what_is_forgotten_is_not_told(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, on_signal, &seen), 0);
+    raise(SIGUSR1);
+    raise(SIGUSR2);
+    loop_signal_forget(SIGUSR1);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.signos[0], SIGUSR2);
+    close_loop(seen.loop);
+}
+
 /* More than a pipe has room for: the handler must not block in it, and one call tells of all. */
 static void many_are_one(void **state)
 {
@@ -294,6 +310,7 @@ int main(void)
         cmocka_unit_test_teardown(it_ends_a_wait, forget_signals),
         cmocka_unit_test_teardown(many_are_one, forget_signals),
         cmocka_unit_test_teardown(it_is_told_without_a_turn, forget_signals),
+        cmocka_unit_test_teardown(what_is_forgotten_is_not_told, forget_signals),
         cmocka_unit_test_teardown(each_kind_is_told, forget_signals),
         cmocka_unit_test_teardown(errno_survives, forget_signals),
         cmocka_unit_test_teardown(what_was_is_given_back, forget_signals),
