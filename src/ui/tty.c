@@ -378,6 +378,18 @@ int tty_begin(struct tty *tty, const char *guard, size_t n)
     return 0;
 }
 
+/* Modes like ours are no wish of anybody's, so they are never those of before. */
+int tty_begin_again(struct tty *tty)
+{
+    assert(tty->is_begun);
+    if (is_raw(tty->fd))
+        return 0;
+    if (tcgetattr(tty->fd, &tty->before) < 0)
+        return -1;
+    rescue.modes = tty->before;
+    return take_modes(tty);
+}
+
 /* What has not been written by then is dropped: it must not come out between what the shell says
  * now. */
 void tty_end(struct tty *tty)

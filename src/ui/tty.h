@@ -48,6 +48,10 @@ void tty_close(struct tty *tty);
  * what a fatal signal writes. Returns 0, or -1 with errno. */
 int tty_begin(struct tty *tty, const char *guard, size_t n);
 
+/* Sets the modes again when somebody may have changed them. Where that is so, what they are now is
+ * what will be given back. Returns 0, or -1 with errno. */
+int tty_begin_again(struct tty *tty);
+
 /* Gives the modes back and stops reading. What is still to be written has at most 200 ms. */
 void tty_end(struct tty *tty);
 

@@ -194,6 +194,29 @@ static void modes_are_taken_and_given_back(void **state)
     expect_modes_of_before();
 }
 
+/* The shell does that with a program that was stopped by SIGSTOP; or it does not. */
+static void modes_are_taken_again(void **state)
+{
+    struct termios raw;
+    struct termios is;
+
+    (void)state;
+    begin();
+    assert_int_equal(tcgetattr(t.slave, &raw), 0);
+    assert_int_equal(tty_begin_again(&t.tty), 0);
+    assert_int_equal(tcgetattr(t.slave, &is), 0);
+    assert_memory_equal(&is, &raw, sizeof is);
+    tty_end(&t.tty);
+    expect_modes_of_before();
+    assert_int_equal(tty_begin(&t.tty, guard, sizeof guard - 1), 0);
+    t.before.c_cc[VINTR] = 'y';
+    assert_int_equal(tcsetattr(t.slave, TCSANOW, &t.before), 0);
+    assert_int_equal(tty_begin_again(&t.tty), 0);
+    assert_true(is_raw_now());
+    tty_end(&t.tty);
+    expect_modes_of_before();
+}
+
 static void closing_gives_them_back_too(void **state)
 {
     (void)state;
@@ -841,6 +864,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(modes_are_taken_and_given_back),
+        CASE(modes_are_taken_again),
         CASE(closing_gives_them_back_too),
         CASE(what_is_shared_stays_blocking),
         CASE(input_and_output_are_one_terminal),
