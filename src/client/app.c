@@ -350,20 +350,27 @@ void app_suspend(struct app *app)
     app_give_terminal(app, false);
     signal_die(SIGTSTP); /* stops here, and returns when the process goes on */
     loop_signal(app->loop, SIGTSTP, app_on_signal, app);
+    loop_signal_forget(SIGCONT);
     if (app_take_terminal(app) < 0)
         app_fail(app, "terminal", errno);
     app_resize(app);
 }
 
-/* Whoever stopped the process with SIGSTOP may have changed the terminal meanwhile. */
+/* Whoever stopped the process with SIGSTOP may have changed the terminal meanwhile. The other
+ * screen is left first: one that is taken twice has forgotten where the cursor stood before. */
 static void app_on_continue(struct app *app)
 {
+    const char *bytes;
+    size_t n;
+
     if (!app->is_on_screen)
         return;
-    tty_end(&app->tty);
-    app->is_on_screen = false;
-    if (app_take_terminal(app) < 0)
+    if (tty_begin_again(&app->tty) < 0)
         app_fail(app, "terminal", errno);
+    bytes = screen_end(app->screen, &n);
+    app_write(app, bytes, n);
+    bytes = screen_begin(app->screen, &n);
+    app_write(app, bytes, n);
     app_resize(app);
 }
 
