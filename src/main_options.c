@@ -16,6 +16,7 @@
 #include "main_options.h"
 #include "ui/screen.h"
 #include "ui/spinner.h"
+#include "ui/stamp.h"
 
 enum {
     OPTIONS_SCROLLBACK = 10000,
@@ -180,7 +181,7 @@ static void options_set_spinner(struct client_options *options, const char *name
 
 static void options_set_timestamps(struct client_options *options, const char *format)
 {
-    if (!plain_can_stamp(format))
+    if (!stamp_is_possible(format))
         die_usage("--timestamps: '%s' makes no text, or too long a one", format);
     options->plain.timestamp_format = format;
 }

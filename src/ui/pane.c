@@ -18,11 +18,11 @@
 
 #include "base/sanitize.h"
 #include "ui/pane.h"
+#include "ui/stamp.h"
 
 enum {
     PIECE = 256, /* bytes made visible at once */
     SHOWN = SANITIZE_GROWTH * (PIECE + sizeof((struct sanitize *)NULL)->pending),
-    STAMP = 128
 };
 
 struct place {
@@ -136,19 +136,14 @@ static void flow_add_text(struct flow *flow, const struct pane *pane, enum row_s
 
 /* ---- what stands before a line ---- */
 
-/* The format is the user's own, and strftime reads nothing but the time whatever it says. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static void make_stamp(const struct pane *pane, time_t second, struct row *stamp)
 {
-    char raw[STAMP];
-    struct tm local;
+    char raw[STAMP_BYTES];
 
-    row_init(stamp, STAMP);
-    if (pane->stamp_format && localtime_r(&second, &local))
-        row_add(stamp, ROW_DIM, raw, strftime(raw, sizeof raw, pane->stamp_format, &local));
+    row_init(stamp, STAMP_BYTES);
+    if (pane->stamp_format)
+        row_add(stamp, ROW_DIM, raw, stamp_write(pane->stamp_format, second, raw));
 }
-#pragma GCC diagnostic pop
 
 static void make_label(const struct pane *pane, const struct scrollback_line *line,
                        struct row *label)

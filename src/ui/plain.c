@@ -431,8 +431,3 @@ struct plain_stats plain_statistics(const struct plain *plain)
 {
     return plain->stats;
 }
-
-bool plain_can_stamp(const char *format)
-{
-    return transcript_can_stamp(format);
-}

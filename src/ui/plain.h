@@ -136,7 +136,4 @@ uint64_t plain_lines(const struct plain *plain);
 
 struct plain_stats plain_statistics(const struct plain *plain);
 
-/* Whether strftime(3) makes a timestamp of FORMAT that is neither empty nor too long. */
-bool plain_can_stamp(const char *format);
-
 #endif

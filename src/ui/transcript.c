@@ -10,12 +10,12 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "ui/stamp.h"
 #include "ui/transcript.h"
 
 enum {
     PIECE = 128, /* received bytes made visible at once */
-    SHOWN = SANITIZE_GROWTH * (PIECE + sizeof((struct sanitize *)NULL)->pending),
-    RAW_STAMP = TRANSCRIPT_STAMP / 2
+    SHOWN = SANITIZE_GROWTH * (PIECE + sizeof((struct sanitize *)NULL)->pending)
 };
 
 _Static_assert(2 * TRANSCRIPT_LINE >= TRANSCRIPT_LINE + SHOWN, "a piece more than is kept back");
@@ -109,32 +109,12 @@ static int put_text(struct transcript *transcript, const char *bytes, size_t n)
     return put_visible(transcript, bytes, n - transcript->has_cr);
 }
 
-/* The format is the user's own, and strftime reads nothing but the time whatever it says. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-static size_t stamp_format(const char *format, time_t second, char raw[RAW_STAMP])
-{
-    struct tm local;
-
-    if (!localtime_r(&second, &local))
-        return 0;
-    return strftime(raw, RAW_STAMP, format, &local);
-}
-#pragma GCC diagnostic pop
-
-bool transcript_can_stamp(const char *format)
-{
-    char raw[RAW_STAMP];
-
-    return stamp_format(format, clock_wall().tv_sec, raw) > 0;
-}
-
 /* Makes the stamp of this second: a flood has many lines in one. The user's format may hold what
  * a terminal would obey, and its shown form be too long: then there is none. */
 static void stamp_refresh(struct transcript *transcript)
 {
     time_t second = clock_wall().tv_sec;
-    char raw[RAW_STAMP];
+    char raw[STAMP_BYTES];
     char shown[SHOWN];
     struct sanitize sanitize;
     size_t length;
@@ -142,7 +122,7 @@ static void stamp_refresh(struct transcript *transcript)
     if (second == transcript->stamp_second)
         return;
     transcript->stamp_second = second;
-    length = stamp_format(transcript->stamp_format, second, raw);
+    length = stamp_write(transcript->stamp_format, second, raw);
     memcpy(shown, raw, length);
     if (transcript->form != TRANSCRIPT_RAW) {
         sanitize_init(&sanitize);

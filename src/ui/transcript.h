@@ -61,7 +61,4 @@ int transcript_end(struct transcript *transcript);
 /* Adds a whole line of our own, made visible and not counted. Returns 0 or -1 as above. */
 int transcript_note(struct transcript *transcript, const char *bytes, size_t n);
 
-/* Whether strftime(3) makes a timestamp of FORMAT that is neither empty nor too long. */
-bool transcript_can_stamp(const char *format);
-
 #endif

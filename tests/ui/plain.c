@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "kit/kit.h"
 #include "ui/plain.h"
+#include "ui/stamp.h"
 
 enum { RAW_MAX = 1 << 23, ROWS = 6, COLUMNS = 40 };
 
@@ -800,9 +801,9 @@ static void a_timestamp_is_the_time(void **state)
     shown("x\n");
     told = strtoll(row(0), NULL, 10);
     assert_in_range(told, before, time(NULL));
-    assert_true(plain_can_stamp("%H:%M:%S"));
-    assert_false(plain_can_stamp(""));
-    assert_false(plain_can_stamp("%c %c %c %c %c %c"));
+    assert_true(stamp_is_possible("%H:%M:%S"));
+    assert_false(stamp_is_possible(""));
+    assert_false(stamp_is_possible("%c %c %c %c %c %c"));
 }
 
 /* ---- hostile bytes ---- */
