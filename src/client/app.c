@@ -397,6 +397,7 @@ static int app_catch_signals(struct app *app)
     struct sigaction before;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a log at its limit ends, and nothing else does */
     for (size_t i = 0; i < sizeof app_signals / sizeof *app_signals; i++) {
         int signo = app_signals[i];
 
@@ -501,7 +502,7 @@ static void app_on_end(void *owner, struct channel *channel, enum session_end en
     }
     app_touch(app, FACE_ALL);
     if (end == SESSION_LEFT) {
-        app_note(app, "%s", why);
+        app_note(app, "%s: closed", app_name(app, channel));
         app_remove_channel(app, channel);
         return;
     }
@@ -522,21 +523,26 @@ static void app_on_reap(void *owner)
     app->leaving_count = 0;
 }
 
+static void app_dismiss(struct app *app, struct channel *channel)
+{
+    channel_cancel(channel);
+    app->leaving[app->leaving_count++] = channel;
+    timer_set(&app->reap, loop_now(app->loop) + CLOCK_MILLISECOND);
+    app_touch(app, FACE_ALL);
+}
+
 void app_remove(struct app *app, size_t index)
 {
     struct channel *channel = app->channels[index];
 
     if (app->leaving_count == APP_CHANNELS)
         return;
-    channel_cancel(channel);
     app->channel_count--;
     memmove(app->channels + index, app->channels + index + 1,
             (app->channel_count - index) * sizeof *app->channels);
     if (app->focus > index || (app->focus == app->channel_count && app->focus > 0))
         app->focus--;
-    app->leaving[app->leaving_count++] = channel;
-    timer_set(&app->reap, loop_now(app->loop) + CLOCK_MILLISECOND);
-    app_touch(app, FACE_ALL);
+    app_dismiss(app, channel);
 }
 
 static int app_name_channel(struct app *app, const struct target *target)
@@ -552,9 +558,18 @@ static int app_name_channel(struct app *app, const struct target *target)
     return 0;
 }
 
-int app_add(struct app *app, const struct target *target)
+static struct channel *app_open_channel(struct app *app, unsigned number,
+                                        const struct target *target)
 {
     struct session_options options = app->options.session;
+
+    options.target = *target;
+    options.input_fd = -1;
+    return channel_new(&app->world, number, &options);
+}
+
+int app_add(struct app *app, const struct target *target)
+{
     struct channel *channel;
 
     if (app->channel_count == APP_CHANNELS) {
@@ -563,13 +578,29 @@ int app_add(struct app *app, const struct target *target)
     }
     if (app_name_channel(app, target) < 0)
         return -1;
-    options.target = *target;
-    options.input_fd = -1;
-    channel = channel_new(&app->world, app->name_count - 1, &options);
+    channel = app_open_channel(app, app->name_count - 1, target);
     if (!channel)
         return -1;
     app->channels[app->channel_count++] = channel;
     app_touch(app, FACE_ALL);
+    return 0;
+}
+
+int app_renew(struct app *app, size_t index, const struct target *target)
+{
+    unsigned number = channel_number(app->channels[index]);
+    struct channel *channel;
+
+    if (app->leaving_count == APP_CHANNELS) {
+        errno = EAGAIN;
+        return -1;
+    }
+    channel = app_open_channel(app, number, target);
+    if (!channel)
+        return -1;
+    app_dismiss(app, app->channels[index]);
+    app->channels[index] = channel;
+    app->names[number].told_of = -1;
     return 0;
 }
 
@@ -761,9 +792,9 @@ void app_free(struct app *app)
     if (!app)
         return;
     app_give_terminal(app, false);
+    app_log(app, NULL);
     app_stop(app);
     app_stop_timers(app);
-    app_log(app, NULL);
     poller_observe(loop_poller(app->loop), NULL, NULL);
     loop_signals_fini();
     screen_close(app->screen);

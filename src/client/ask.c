@@ -21,7 +21,7 @@
 #include "base/sanitize.h"
 #include "client/commands.h"
 #include "client/inside.h"
-#include "ui/transcript.h"
+#include "ui/stamp.h"
 
 enum {
     CTRL_C = 0x03,
@@ -230,32 +230,41 @@ static size_t find_channel(const struct app *app, const char *name)
     return i;
 }
 
+/* Returns the index of a connection to NAME that has ended; the count for none. */
+static size_t find_ended_channel(const struct app *app, const char *name)
+{
+    struct session_view view;
+    size_t i;
+
+    for (i = 0; i < app->channel_count; i++) {
+        session_look(channel_session(app->channels[i]), &view);
+        if (view.state == SESSION_ENDED && strcmp(app_target(app, i), name) == 0)
+            break;
+    }
+    return i;
+}
+
 /* A target that is there already and has ended is tried again in its place. */
 void app_connect(struct app *app, const char *text)
 {
     struct target target;
-    struct session_view view;
     char name[ADDRESS_TEXT];
     const char *why;
     size_t index;
+    int result;
 
     if (target_parse(&target, text, app->options.default_port, &why) < 0) {
         app_note(app, "/connect: target '%s': %s", text, why);
         return;
     }
     target_format(&target, name);
-    index = find_channel(app, name);
-    if (index < app->channel_count) {
-        session_look(channel_session(app->channels[index]), &view);
-        if (view.state == SESSION_ENDED)
-            app_remove(app, index);
-    }
-    if (app_add(app, &target) < 0) {
+    index = find_ended_channel(app, name);
+    result = index < app->channel_count ? app_renew(app, index, &target) : app_add(app, &target);
+    if (result == 0)
+        app->focus = index;
+    else
         app_note(app, "/connect: %s: %s", name,
                  errno == ENOSPC ? "there are as many connections as can be" : strerror(errno));
-        return;
-    }
-    app->focus = app->channel_count - 1;
 }
 
 void app_close(struct app *app)
@@ -274,7 +283,17 @@ void app_close(struct app *app)
         session_leave(channel_session(channel));
 }
 
-/* By its number in the status rows, or by its target; a part of that will do. */
+/* A part of the target will do; of a number that is none of the status rows, all of the port. */
+static bool has_part(const char *target, const char *part)
+{
+    const char *port = strrchr(target, ':');
+
+    if (part[strspn(part, "0123456789")] != '\0')
+        return strstr(target, part) != NULL;
+    return port && strcmp(port + 1, part) == 0;
+}
+
+/* By its number in the status rows, or by its target. */
 static size_t choose_channel(const struct app *app, const char *which)
 {
     uint64_t number;
@@ -285,7 +304,7 @@ static size_t choose_channel(const struct app *app, const char *which)
     i = find_channel(app, which);
     if (i < app->channel_count)
         return i;
-    for (i = 0; i < app->channel_count && !strstr(app_target(app, i), which);)
+    for (i = 0; i < app->channel_count && !has_part(app_target(app, i), which);)
         i++;
     return i;
 }
@@ -383,21 +402,32 @@ void app_toggle_step(struct app *app)
     app_touch(app, FACE_ALL);
 }
 
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static void tell_channel(struct app *app, const struct channel *channel)
+{
+    uint64_t lines = channel_lines(channel);
+    struct session_view view;
+
+    session_look(channel_session(channel), &view);
+    app_note(app, "%s: %s, %llu line%s, %llu byte%s in %llu read%s, %llu byte%s sent", view.name,
+             session_state_name(view.state), (unsigned long long)lines, plural(lines),
+             (unsigned long long)view.received, plural(view.received),
+             (unsigned long long)view.reads, plural(view.reads), (unsigned long long)view.sent,
+             plural(view.sent));
+}
+
 void app_stats(struct app *app)
 {
     struct inspector_totals totals = inspector_totals(app->inspector);
     int64_t lasted = loop_now(app->loop) - totals.since;
     double share = lasted > 0 ? 100.0 * (double)totals.waiting_ns / (double)lasted : 0;
-    struct session_view view;
 
-    for (size_t i = 0; i < app->channel_count; i++) {
-        session_look(channel_session(app->channels[i]), &view);
-        app_note(app, "%s: %s, %llu lines, %llu bytes in %llu reads, %llu bytes sent", view.name,
-                 session_state_name(view.state),
-                 (unsigned long long)channel_lines(app->channels[i]),
-                 (unsigned long long)view.received, (unsigned long long)view.reads,
-                 (unsigned long long)view.sent);
-    }
+    for (size_t i = 0; i < app->channel_count; i++)
+        tell_channel(app, app->channels[i]);
     app_note(app, "%s: %llu waits, %llu of them to their time limit, %llu events, %.1f %% waiting",
              poller_name(loop_poller(app->loop)), (unsigned long long)totals.waits,
              (unsigned long long)totals.timeouts, (unsigned long long)totals.events, share);
@@ -442,7 +472,7 @@ void app_toggle_timestamps(struct app *app, const char *format)
     } else {
         if (!format)
             format = app->options.default_format;
-        if (strlen(format) >= sizeof app->stamp_format || !transcript_can_stamp(format)) {
+        if (strlen(format) >= sizeof app->stamp_format || !stamp_is_possible(format)) {
             app_note(app, "/timestamps: '%s' makes no text, or too long a one", format);
             return;
         }
@@ -477,10 +507,27 @@ void app_clear(struct app *app)
 
 /* ---- log ---- */
 
+/* A line that has begun is on the screen too. Should it go on, a later log has all of it. */
+static void log_add_partials(struct app *app)
+{
+    struct pane_partial partial;
+
+    for (size_t i = 0; i < app->channel_count; i++) {
+        struct scrollback_line line = {0};
+
+        if (!channel_partial(app->channels[i], INT64_MAX, &partial))
+            continue;
+        line.bytes = partial.bytes;
+        line.length = partial.length;
+        ask_log_line(app, app->channels[i], &line);
+    }
+}
+
 static void log_close(struct app *app)
 {
     if (app->log_fd < 0)
         return;
+    log_add_partials(app);
     ask_log_flush(app);
     if (app->log_fd < 0)
         return;
@@ -502,11 +549,19 @@ static void log_fail(struct app *app, int error)
     app_note(app, "/log: %s; the log has ended here", strerror(error));
 }
 
+static void log_on_change(void *owner)
+{
+    struct app *app = owner;
+
+    if (app->log.error)
+        log_fail(app, app->log.error);
+}
+
 static void log_open(struct app *app, const char *file)
 {
     int fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 
-    if (fd >= 0 && output_init(&app->log, app->loop, fd, LOG_QUEUE, NULL, NULL) < 0) {
+    if (fd >= 0 && output_init(&app->log, app->loop, fd, LOG_QUEUE, log_on_change, app) < 0) {
         int error = errno;
 
         close(fd);

@@ -106,26 +106,63 @@ static enum row_style state_style(enum session_state state)
 
 /* ---- title ---- */
 
-static void title_add_state(struct app *app, struct text *text)
+/* Adds a part, or nothing where there is no room for all of it: half a number would be wrong. */
+static void title_add_part(struct row *row, const struct text *part)
 {
+    if (row->used + 3 + part->length <= row->columns)
+        row_print(row, ROW_BAR, " | %s", part->bytes);
+}
+
+static void title_add_count(struct row *row, uint64_t n, const char *what)
+{
+    char bytes[64];
+    struct text part;
+
+    text_init(&part, bytes, sizeof bytes);
+    add_count(&part, n, what);
+    title_add_part(row, &part);
+}
+
+static void title_add_age(struct row *row, int64_t ns)
+{
+    char bytes[64];
+    struct text part;
+
+    text_init(&part, bytes, sizeof bytes);
+    add_time(&part, ns);
+    title_add_part(row, &part);
+}
+
+/* Where there are more connections than rows for them, the others are hidden. */
+static void title_add_place(const struct app *app, struct row *row)
+{
+    char bytes[64];
+    struct text part;
+
+    if (app->channel_count <= (size_t)app->layout.status_rows)
+        return;
+    text_init(&part, bytes, sizeof bytes);
+    text_add(&part, "%zu of %zu", app->focus + 1, app->channel_count);
+    title_add_part(row, &part);
+}
+
+static void title_add_state(const struct app *app, struct row *row)
+{
+    const char *backend = poller_name(loop_poller(app->loop));
     struct channel *channel = app_focused(app);
     struct session_view view;
 
     if (!channel) {
-        text_add(text, "no connection | %s", poller_name(loop_poller(app->loop)));
+        row_print(row, ROW_BAR, " no connection | %s", backend);
         return;
     }
     session_look(channel_session(channel), &view);
-    text_add(text, "%s | %s | %s", view.name, session_state_name(view.state),
-             poller_name(loop_poller(app->loop)));
-    if (view.state == SESSION_OPEN && app->options.is_animated) {
-        text_add(text, " | ");
-        add_time(text, loop_now(app->loop) - view.since);
-    }
-    text_add(text, " | ");
-    add_count(text, channel_lines(channel), "line");
-    text_add(text, " | ");
-    add_count(text, view.received, "byte");
+    row_print(row, ROW_BAR, " %s | %s | %s", view.name, session_state_name(view.state), backend);
+    title_add_place(app, row);
+    if (view.state == SESSION_OPEN && app->options.is_animated)
+        title_add_age(row, loop_now(app->loop) - view.since);
+    title_add_count(row, channel_lines(channel), "line");
+    title_add_count(row, view.received, "byte");
 }
 
 /* What is not always so, at the right. */
@@ -150,7 +187,6 @@ static void title_add_marks(struct app *app, struct text *text)
 
 static void face_title(struct app *app)
 {
-    char left[1024];
     char right[512];
     struct text text;
     struct row row;
@@ -160,11 +196,8 @@ static void face_title(struct app *app)
     title_add_marks(app, &text);
     row_init(&marks, (size_t)app->columns);
     row_add(&marks, ROW_BAR, right, strlen(right));
-    text_init(&text, left, sizeof left);
-    text_add(&text, " ");
-    title_add_state(app, &text);
     row_init(&row, (size_t)app->columns - marks.used);
-    row_add(&row, ROW_BAR, left, strlen(left));
+    title_add_state(app, &row);
     row_pad(&row, ROW_BAR, row.columns);
     row.columns = (size_t)app->columns;
     row_add_shown(&row, ROW_BAR, marks.bytes, marks.length);
@@ -188,7 +221,7 @@ static void put_pane_row(void *owner, size_t index, const struct row *row)
 }
 
 /* Composes the pane; the unfinished lines stay the channels' own. */
-static void compose_pane(struct app *app, pane_put_fn *put)
+static void compose_pane(struct app *app, pane_put_fn *put, void *owner)
 {
     struct pane_partial partials[APP_CHANNELS];
     int64_t now = app->is_over ? INT64_MAX : loop_now(app->loop);
@@ -198,7 +231,7 @@ static void compose_pane(struct app *app, pane_put_fn *put)
     for (size_t i = 0; i < app->channel_count; i++)
         if (channel_partial(app->channels[i], now, &partials[app->pane.partial_count]))
             app->pane.partial_count++;
-    pane_compose(&app->pane, put, app);
+    pane_compose(&app->pane, put, owner);
     app->pane.partials = NULL;
     app->pane.partial_count = 0;
 }
@@ -425,7 +458,7 @@ void face_compose(struct app *app)
     if (app->stale & FACE_TITLE && app->layout.title_rows > 0)
         face_title(app);
     if (app->stale & FACE_PANE)
-        compose_pane(app, put_pane_row);
+        compose_pane(app, put_pane_row, app);
     if (app->stale & FACE_INSPECTOR && app->layout.inspector_rows > 0)
         face_inspector(app);
     if (app->stale & FACE_STATUS)
@@ -434,22 +467,33 @@ void face_compose(struct app *app)
         face_input(app);
 }
 
+struct printer {
+    struct app *app;
+    size_t blank; /* rows without text that were not printed: there may be no lines below */
+};
+
 static void print_row(void *owner, size_t index, const struct row *row)
 {
-    struct app *app = owner;
+    struct printer *printer = owner;
+    struct tty *tty = &printer->app->tty;
 
     (void)index;
-    if (row->length == 0)
+    if (row->length == 0) {
+        printer->blank++;
         return;
-    tty_write(&app->tty, row->bytes, row->length);
-    tty_write(&app->tty, "\r\n", 2);
+    }
+    for (; printer->blank > 0; printer->blank--)
+        tty_write(tty, "\r\n", 2);
+    tty_write(tty, row->bytes, row->length);
+    tty_write(tty, "\r\n", 2);
 }
 
 void face_print_last(struct app *app)
 {
+    struct printer printer = {.app = app};
     size_t rows = (size_t)app->layout.pane_rows;
 
     pane_resize(&app->pane, rows < LAST_ROWS ? rows : LAST_ROWS, (size_t)app->columns);
     pane_to_bottom(&app->pane);
-    compose_pane(app, print_row);
+    compose_pane(app, print_row, &printer);
 }

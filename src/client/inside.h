@@ -133,6 +133,10 @@ const char *app_name(const struct app *app, const struct channel *channel);
 /* Adds a channel to what TARGET says. Returns 0, or -1 with errno. */
 int app_add(struct app *app, const struct target *target);
 
+/* Connects the channel with index INDEX, which has ended, again to its TARGET: a new one with the
+ * same place, name and colour. Returns 0, or -1 with errno. */
+int app_renew(struct app *app, size_t index, const struct target *target);
+
 /* Takes the channel with index INDEX out; it ends at once. */
 void app_remove(struct app *app, size_t index);
 
