@@ -41,6 +41,7 @@ check_PROGRAMS = \
 	tests/e2e/pollspin-survives-a-hostile-server \
 	tests/e2e/print-shows-controls \
 	tests/e2e/sixty-clients-one-stalled \
+	tests/ui/does-what-is-asked \
 	tests/ui/plain \
 	tests/ui/screen \
 	tests/unit/address \
@@ -86,7 +87,8 @@ tests_contract_contract_SOURCES = \
 BENCHES = tests/bench/spinner tests/bench/ticks
 EXTRA_PROGRAMS = $(BENCHES)
 
-EXTRA_DIST += tests/e2e/backends.h tests/ui/full.h tests/unit/nameserver.h tests/unit/turns.h
+EXTRA_DIST += tests/e2e/backends.h tests/ui/full.h tests/ui/person.h \
+	tests/unit/nameserver.h tests/unit/turns.h
 endif
 
 # ---- running them: tests/run makes logs and tests/tally counts; one test is run by
