@@ -44,6 +44,7 @@ check_PROGRAMS = \
 	tests/ui/does-what-is-asked \
 	tests/ui/plain \
 	tests/ui/screen \
+	tests/ui/steps-through-the-loop \
 	tests/unit/address \
 	tests/unit/base \
 	tests/unit/buf \
@@ -87,7 +88,7 @@ tests_contract_contract_SOURCES = \
 BENCHES = tests/bench/spinner tests/bench/ticks
 EXTRA_PROGRAMS = $(BENCHES)
 
-EXTRA_DIST += tests/e2e/backends.h tests/ui/full.h tests/ui/person.h \
+EXTRA_DIST += tests/e2e/backends.h tests/ui/calls.h tests/ui/full.h tests/ui/person.h \
 	tests/unit/nameserver.h tests/unit/turns.h
 endif
 

@@ -432,7 +432,7 @@ static void face_input(struct app *app)
     size_t used;
 
     row_init(&row, (size_t)app->columns);
-    if (app->is_asking) {
+    if (app->is_stepping) {
         row_add(&row, ROW_MARK, step_keys, sizeof step_keys - 1);
         screen_put(app->screen, app->layout.input, &row);
         screen_cursor(app->screen, app->layout.input, 0);

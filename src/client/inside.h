@@ -89,8 +89,8 @@ struct app {
     bool shows_inspector;
     bool has_grabbed; /* Up and Down choose in the inspector */
     bool is_stepping;
-    bool is_asking; /* step mode stands before a wait, and keys are for it */
-    bool may_go;    /* ... until one of them said so */
+    bool is_asking;  /* step mode stands before a wait */
+    unsigned wanted; /* turns that keys have asked for and that were not begun */
     char about[2048];
     char stamp_format[64];
     char find[PANE_FIND];
