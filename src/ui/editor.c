@@ -46,13 +46,15 @@ enum {
 };
 
 enum {
-    QUEUE_MAX = 1 << 22,  /* bytes of keys that wait */
-    PATTERN_MAX = 128,    /* characters in a search */
-    WORD_MAX = 768,       /* a line from which Ctrl-W may take words into a search */
-    SEARCH_KEYS = 1000,   /* keys that one search takes */
-    LIBEDIT_KEEPS = 1024, /* characters of a draft that libedit keeps by itself */
-    INSERT_SIZE = 1024,   /* bytes of a completion */
-    TRIES = 4             /* to get a paste to its function */
+    QUEUE_MAX = 1 << 22,   /* bytes of keys that wait */
+    PATTERN_MAX = 64,      /* characters in a search */
+    SEARCH_LINE = 800,     /* ... and in a line that is searched: from one, Ctrl-W takes a word */
+    HISTORY_TEXT = 100000, /* ... and in all of them */
+    SEARCH_KEYS = 1000,    /* keys that one search takes */
+    LIBEDIT_KEEPS = 1024,  /* characters of a draft that libedit keeps by itself */
+    COUNT_MAX = 5,         /* digits in a count: libedit would insert ten million */
+    INSERT_SIZE = 1024,    /* bytes of a completion */
+    TRIES = 4              /* to get a paste to its function */
 };
 
 static const int64_t pump_ns = 20 * CLOCK_MILLISECOND;
@@ -77,6 +79,7 @@ struct editor {
     HistoryW *lines;
     struct history history;
     int history_error;
+    size_t history_text; /* characters in lines, or more */
     int master;
     int slave;
     FILE *out; /* where libedit draws: only its bells are heard */
@@ -87,6 +90,9 @@ struct editor {
     int tries;            /* how often the one at the head was handed out */
     wchar_t handed;       /* the last key */
     size_t search_keys;
+    size_t digits; /* of a count: all but the first */
+    size_t digits_at;
+    bool is_searching;
     bool has_asked;
     bool has_searched; /* when the clearing at the head of the queue was handed out */
     int64_t pumped;
@@ -215,6 +221,17 @@ static enum prompt find_prompt(const LineInfoW *info, const wchar_t **at)
     return PROMPT_NONE;
 }
 
+/* history_w(3) for a search: it takes the square of the length of the line that it finds, and so
+ * finds no long one. */
+static int search_history(void *lines, HistEventW *event, int operation, ...)
+{
+    int result = history_w(lines, event, operation, NULL);
+
+    if (result == 0 && wcsnlen(event->str, SEARCH_LINE + 1) > SEARCH_LINE)
+        event->str = L"";
+    return result;
+}
+
 static void ring(struct editor *editor)
 {
     editor->bells++;
@@ -333,6 +350,17 @@ static void cut_end(struct editor *editor)
     ring(editor);
 }
 
+static void use_history(struct editor *editor, bool is_searching)
+{
+    if (is_searching == editor->is_searching)
+        return;
+    editor->is_searching = is_searching;
+    if (is_searching)
+        el_wset(editor->el, EL_HIST, search_history, editor->lines);
+    else
+        el_wset(editor->el, EL_HIST, history_w, editor->lines);
+}
+
 static enum prompt settle(struct editor *editor)
 {
     const wchar_t *at;
@@ -341,6 +369,7 @@ static enum prompt settle(struct editor *editor)
 
     if (prompt == PROMPT_QUESTION)
         editor->has_asked = true;
+    use_history(editor, prompt != PROMPT_NONE);
     if (prompt != PROMPT_NONE)
         return prompt;
     editor->search_keys = 0;
@@ -439,9 +468,8 @@ static bool give_to_search(struct editor *editor, wchar_t *key)
         editor->has_searched = next == KEY_CLEAR;
         return give_event(editor, key);
     }
-    has_room = pattern <= PATTERN_MAX || !(is_printable(next) || next == CTRL_W);
-    if (next == CTRL_W && line > WORD_MAX)
-        has_room = false;
+    has_room = pattern <= PATTERN_MAX && line <= SEARCH_LINE;
+    has_room |= !is_printable(next) && next != CTRL_W;
     editor->search_keys += has_room;
     return give_or_drop(editor, key, has_room);
 }
@@ -464,6 +492,23 @@ static bool give_to_question(struct editor *editor, wchar_t *key)
     return give_or_drop(editor, key, !is_c1(next) && (answer < PATTERN_MAX || !is_printable(next)));
 }
 
+static bool is_digit(wchar_t key)
+{
+    return key >= '0' && key <= '9';
+}
+
+/* Whether NEXT would make a count too long. The digits of one are those that change nothing. */
+static bool is_count_full(struct editor *editor, wchar_t next)
+{
+    const LineInfoW *info = el_wline(editor->el);
+    size_t cursor = (size_t)(info->cursor - info->buffer);
+    bool goes_on = is_digit(next) && is_digit(editor->handed) && cursor == editor->digits_at;
+
+    editor->digits = goes_on ? editor->digits + 1 : 0;
+    editor->digits_at = cursor;
+    return editor->digits >= COUNT_MAX;
+}
+
 static bool give_to_line(struct editor *editor, wchar_t *key)
 {
     wchar_t next = queue_peek(editor);
@@ -472,7 +517,7 @@ static bool give_to_line(struct editor *editor, wchar_t *key)
         keep_line(editor);
     if (is_event(next))
         return give_event(editor, key);
-    return give_or_drop(editor, key, true);
+    return give_or_drop(editor, key, !is_count_full(editor, next));
 }
 
 static bool give_next(struct editor *editor, wchar_t *key)
@@ -818,6 +863,13 @@ static int open_terminal(struct editor *editor)
     return editor->slave < 0 ? -1 : ioctl(editor->slave, TIOCSWINSZ, &size);
 }
 
+static void set_history_size(struct editor *editor, int lines)
+{
+    HistEventW event;
+
+    history_w(editor->lines, &event, H_SETSIZE, lines);
+}
+
 static int open_libedit(struct editor *editor)
 {
     HistEventW event;
@@ -829,7 +881,7 @@ static int open_libedit(struct editor *editor)
         errno = ENOMEM;
         return -1;
     }
-    history_w(editor->lines, &event, H_SETSIZE, HISTORY_LINES);
+    set_history_size(editor, HISTORY_LINES);
     history_w(editor->lines, &event, H_SETUNIQUE, 1);
     el_wset(editor->el, EL_CLIENTDATA, editor);
     el_wset(editor->el, EL_GETCFN, give_key);
@@ -842,6 +894,26 @@ static int open_libedit(struct editor *editor)
     return 0;
 }
 
+/* Lets libedit keep the newest lines, three quarters of what is not too much to search. */
+static void limit_history(struct editor *editor)
+{
+    HistEventW event;
+    int count = 0;
+    size_t text = 0;
+
+    for (int found = history_w(editor->lines, &event, H_FIRST); found == 0;
+         found = history_w(editor->lines, &event, H_NEXT)) {
+        size_t n = wcslen(event.str);
+
+        if (text + n > HISTORY_TEXT / 4 * 3)
+            break;
+        text += n;
+        count++;
+    }
+    editor->history_text = text;
+    set_history_size(editor, count + 1);
+}
+
 static void remember(void *owner, const char *line)
 {
     struct editor *editor = owner;
@@ -851,8 +923,13 @@ static void remember(void *owner, const char *line)
 
     if (!text)
         return;
-    text[widen(line, n, text)] = '\0';
+    n = widen(line, n, text);
+    text[n] = '\0';
+    if (editor->history_text + n > HISTORY_TEXT)
+        limit_history(editor);
+    editor->history_text += n;
     history_w(editor->lines, &event, H_ENTER, text);
+    set_history_size(editor, HISTORY_LINES);
     free(text);
 }
 
@@ -900,8 +977,10 @@ void editor_free(struct editor *editor)
     if (!editor)
         return;
     assert(!editor->is_reading);
-    if (editor->el)
+    if (editor->el) {
+        el_wset(editor->el, EL_EDITOR, L"emacs"); /* frees what is bound, as el_end does not */
         el_end(editor->el);
+    }
     if (editor->lines)
         history_wend(editor->lines);
     close_files(editor);
