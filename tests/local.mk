@@ -42,6 +42,7 @@ check_PROGRAMS = \
 	tests/e2e/print-shows-controls \
 	tests/e2e/sixty-clients-one-stalled \
 	tests/ui/does-what-is-asked \
+	tests/ui/obeys-no-server \
 	tests/ui/plain \
 	tests/ui/screen \
 	tests/ui/steps-through-the-loop \
@@ -71,6 +72,7 @@ check_PROGRAMS = \
 	tests/unit/sanitize \
 	tests/unit/scrollback \
 	tests/unit/server \
+	tests/unit/session \
 	tests/unit/signal \
 	tests/unit/spinner \
 	tests/unit/tty
@@ -88,8 +90,8 @@ tests_contract_contract_SOURCES = \
 BENCHES = tests/bench/spinner tests/bench/ticks
 EXTRA_PROGRAMS = $(BENCHES)
 
-EXTRA_DIST += tests/e2e/backends.h tests/ui/calls.h tests/ui/full.h tests/ui/person.h \
-	tests/unit/nameserver.h tests/unit/turns.h
+EXTRA_DIST += tests/e2e/backends.h tests/ui/calls.h tests/ui/corpus.h tests/ui/full.h \
+	tests/ui/harmless.h tests/ui/person.h tests/unit/nameserver.h tests/unit/turns.h
 endif
 
 # ---- running them: tests/run makes logs and tests/tally counts; one test is run by
