@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the full screen share: app.c (life, loop, keys), ask.c (what a person can ask
- * for), face.c (what the rows show) and step.c (step mode). Nobody else includes this.
+ * for), log.c, face.c (what the rows show) and step.c (step mode). Nobody else includes this.
  */
 #ifndef INSIDE_H
 #define INSIDE_H
@@ -144,9 +144,6 @@ void app_remove(struct app *app, size_t index);
 
 void ask_on_key(void *owner, const struct keys_event *event);
 void ask_submit(struct app *app, const char *line);
-void ask_log_line(struct app *app, const struct channel *channel,
-                  const struct scrollback_line *line);
-void ask_log_flush(struct app *app);
 
 /* ---- face.c ---- */
 
@@ -154,6 +151,12 @@ void face_lay_out(struct app *app);
 void face_compose(struct app *app);
 void face_print_last(struct app *app); /* what the pane showed, on the screen of before */
 const char *face_label(void *owner, unsigned channel);
+
+/* ---- log.c ---- */
+
+/* Keeps a line for the log; flush writes what was kept. Nothing where there is no log. */
+void log_line(struct app *app, const struct channel *channel, const struct scrollback_line *line);
+void log_flush(struct app *app);
 
 /* ---- step.c ---- */
 
