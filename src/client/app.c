@@ -416,7 +416,7 @@ static void app_on_data(void *owner, struct channel *channel, size_t n, size_t l
     struct app *app = owner;
 
     app->lines += lines;
-    log_flush(app);
+    keep_flush(app);
     inspector_read(app->inspector, n);
     app_did(app, "read %zu byte%s from %s", n, n == 1 ? "" : "s", app_name(app, channel));
     app_await_partial(app);
@@ -428,7 +428,7 @@ static bool app_on_line(void *owner, struct channel *channel, const struct scrol
     struct app *app = owner;
     uint64_t limit = app->options.line_limit;
 
-    log_line(app, channel, line);
+    keep_line(app, channel, line);
     if (line->goes_on || limit == 0)
         return true;
     app->limited++;

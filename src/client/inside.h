@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the full screen share: app.c (life, loop, keys), ask.c (what a person can ask
- * for), log.c, face.c (what the rows show) and step.c (step mode). Nobody else includes this.
+ * for), keep.c, face.c (what the rows show) and step.c (step mode). Nobody else includes this.
  */
 #ifndef INSIDE_H
 #define INSIDE_H
@@ -152,11 +152,11 @@ void face_compose(struct app *app);
 void face_print_last(struct app *app); /* what the pane showed, on the screen of before */
 const char *face_label(void *owner, unsigned channel);
 
-/* ---- log.c ---- */
+/* ---- keep.c ---- */
 
 /* Keeps a line for the log; flush writes what was kept. Nothing where there is no log. */
-void log_line(struct app *app, const struct channel *channel, const struct scrollback_line *line);
-void log_flush(struct app *app);
+void keep_line(struct app *app, const struct channel *channel, const struct scrollback_line *line);
+void keep_flush(struct app *app);
 
 /* ---- step.c ---- */
 

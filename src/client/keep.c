@@ -24,7 +24,7 @@ enum {
 };
 
 /* A line that has begun is on the screen too. Should it go on, a later log has all of it. */
-static void log_add_partials(struct app *app)
+static void keep_add_partials(struct app *app)
 {
     struct pane_partial partial;
 
@@ -35,16 +35,16 @@ static void log_add_partials(struct app *app)
             continue;
         line.bytes = partial.bytes;
         line.length = partial.length;
-        log_line(app, app->channels[i], &line);
+        keep_line(app, app->channels[i], &line);
     }
 }
 
-static void log_close(struct app *app)
+static void keep_close(struct app *app)
 {
     if (app->log_fd < 0)
         return;
-    log_add_partials(app);
-    log_flush(app);
+    keep_add_partials(app);
+    keep_flush(app);
     if (app->log_fd < 0)
         return;
     output_fini(&app->log);
@@ -54,7 +54,7 @@ static void log_close(struct app *app)
     app_touch(app, FACE_TITLE);
 }
 
-static void log_fail(struct app *app, int error)
+static void keep_fail(struct app *app, int error)
 {
     int fd = app->log_fd;
 
@@ -65,19 +65,19 @@ static void log_fail(struct app *app, int error)
     app_note(app, "/log: %s; the log has ended here", strerror(error));
 }
 
-static void log_on_change(void *owner)
+static void keep_on_change(void *owner)
 {
     struct app *app = owner;
 
     if (app->log.error)
-        log_fail(app, app->log.error);
+        keep_fail(app, app->log.error);
 }
 
-static void log_open(struct app *app, const char *file)
+static void keep_open(struct app *app, const char *file)
 {
     int fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 
-    if (fd >= 0 && output_init(&app->log, app->loop, fd, LOG_QUEUE, log_on_change, app) < 0) {
+    if (fd >= 0 && output_init(&app->log, app->loop, fd, LOG_QUEUE, keep_on_change, app) < 0) {
         int error = errno;
 
         close(fd);
@@ -98,27 +98,27 @@ void app_log(struct app *app, const char *file)
 {
     bool was_open = app->log_fd >= 0;
 
-    log_close(app);
+    keep_close(app);
     if (file)
-        log_open(app, file);
+        keep_open(app, file);
     else if (was_open)
         app_note(app, "the log has ended");
     else if (app->is_on_screen)
         app_note(app, "/log FILE keeps what is received in a file");
 }
 
-void log_flush(struct app *app)
+void keep_flush(struct app *app)
 {
     if (app->log_fd < 0 || buf_is_empty(&app->log_pending))
         return;
     if (output_write(&app->log, buf_peek(&app->log_pending), app->log_pending.length) < 0)
-        log_fail(app, errno == ENOBUFS ? EAGAIN : errno);
+        keep_fail(app, errno == ENOBUFS ? EAGAIN : errno);
     else
         buf_take(&app->log_pending, app->log_pending.length);
 }
 
 /* Adds N bytes, made visible, and END behind them. */
-static int log_add(struct app *app, const char *bytes, size_t n, const char *end)
+static int keep_add(struct app *app, const char *bytes, size_t n, const char *end)
 {
     char shown[LOG_SHOWN];
     struct sanitize sanitize;
@@ -132,8 +132,8 @@ static int log_add(struct app *app, const char *bytes, size_t n, const char *end
 }
 
 /* The time is in front of it where it is on the screen, and the label too. */
-static int log_add_line(struct app *app, const struct channel *channel,
-                        const struct scrollback_line *line)
+static int keep_add_line(struct app *app, const struct channel *channel,
+                         const struct scrollback_line *line)
 {
     const char *label = face_label(app, channel_number(channel));
     char stamp[STAMP_BYTES];
@@ -141,19 +141,19 @@ static int log_add_line(struct app *app, const struct channel *channel,
 
     if (app->pane.stamp_format)
         n = stamp_write(app->pane.stamp_format, line->second, stamp);
-    if (n > 0 && log_add(app, stamp, n, " ") < 0)
+    if (n > 0 && keep_add(app, stamp, n, " ") < 0)
         return -1;
-    if (label && log_add(app, label, strlen(label), ": ") < 0)
+    if (label && keep_add(app, label, strlen(label), ": ") < 0)
         return -1;
-    return log_add(app, line->bytes, line->length, "\n");
+    return keep_add(app, line->bytes, line->length, "\n");
 }
 
 /* A piece of a line that is too long is a line there: one of another connection may come before the
  * next piece. */
-void log_line(struct app *app, const struct channel *channel, const struct scrollback_line *line)
+void keep_line(struct app *app, const struct channel *channel, const struct scrollback_line *line)
 {
     if (app->log_fd >= 0 && app->log_pending.length + 2 * LOG_SHOWN > LOG_QUEUE)
-        log_flush(app);
-    if (app->log_fd >= 0 && log_add_line(app, channel, line) < 0)
-        log_fail(app, errno);
+        keep_flush(app);
+    if (app->log_fd >= 0 && keep_add_line(app, channel, line) < 0)
+        keep_fail(app, errno);
 }
