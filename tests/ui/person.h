@@ -7,7 +7,34 @@
 #ifndef PERSON_H
 #define PERSON_H
 
+#include <sys/socket.h>
+
 #include "full.h"
+
+/* ---- starting ---- */
+
+/* Starts pollspin with OPTIONS (ended by NULL, or NULL), among them the targets, and waits for
+ * nothing. */
+static inline struct kit_terminal *start_alone(int rows, int columns, const char *const *options)
+{
+    const char *argv[FULL_ARGS] = {"pollspin"};
+    int n = 1;
+
+    while (options && *options) {
+        assert_true(n < FULL_ARGS - 1);
+        argv[n++] = *options++;
+    }
+    return kit_terminal(rows, columns, argv);
+}
+
+/* Names a port at which nobody listens yet; listen(2) on what is returned changes that. */
+static inline int reserve(struct full *full)
+{
+    int fd = kit_bind(SOCK_STREAM, &full->port);
+
+    snprintf(full->target, sizeof full->target, "127.0.0.1:%u", full->port);
+    return fd;
+}
 
 /* ---- looking ---- */
 
