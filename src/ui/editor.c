@@ -287,12 +287,7 @@ static void keep_line(struct editor *editor)
         copy_make(&editor->draft, info);
 }
 
-static void forget_line(struct editor *editor)
-{
-    editor->before.length = editor->draft.length = 0;
-}
-
-/* A question has emptied the line. */
+/* Puts back the line that a question has emptied. */
 static void restore_line(struct editor *editor)
 {
     const struct copy *copy = &editor->before;
@@ -316,7 +311,7 @@ static bool restore_end(const struct editor *editor, const LineInfoW *info)
 
 static void bind_keys(struct editor *editor);
 
-/* Ctrl-V takes any character, and "bind -v" in a question takes our bindings away. */
+/* Ctrl-V takes any character. */
 static void remove_stray(struct editor *editor)
 {
     const LineInfoW *info = el_wline(editor->el);
@@ -325,7 +320,6 @@ static void remove_stray(struct editor *editor)
         info->cursor[-1] != editor->handed)
         return;
     el_wdeletestr(editor->el, 1);
-    bind_keys(editor);
     ring(editor);
 }
 
@@ -348,6 +342,15 @@ static void cut_end(struct editor *editor)
         return;
     delete_before(editor, n, n - EDITOR_LINE_MAX);
     ring(editor);
+}
+
+/* What was asked may have been "bind -v", which takes our bindings away, or "edit off". */
+static void end_question(struct editor *editor)
+{
+    editor->has_asked = false;
+    bind_keys(editor);
+    if (line_length(el_wline(editor->el)) == 0)
+        restore_line(editor);
 }
 
 static void use_history(struct editor *editor, bool is_searching)
@@ -373,9 +376,8 @@ static enum prompt settle(struct editor *editor)
     if (prompt != PROMPT_NONE)
         return prompt;
     editor->search_keys = 0;
-    if (editor->has_asked && line_length(info) == 0)
-        restore_line(editor);
-    editor->has_asked = false;
+    if (editor->has_asked)
+        end_question(editor);
     remove_stray(editor);
     mend_end(editor);
     cut_end(editor);
@@ -421,9 +423,7 @@ static bool queue_add(struct editor *editor, wchar_t key)
 static bool give_event(struct editor *editor, wchar_t *key)
 {
     *key = queue_peek(editor);
-    if (++editor->tries == TRIES - 1)
-        bind_keys(editor);
-    if (editor->tries <= TRIES)
+    if (++editor->tries <= TRIES)
         return true;
     queue_take(editor);
     ring(editor);
@@ -524,8 +524,6 @@ static bool give_next(struct editor *editor, wchar_t *key)
 {
     enum prompt prompt = settle(editor);
 
-    if (buf_is_empty(&editor->keys))
-        return false;
     if (prompt == PROMPT_SEARCH)
         return give_to_search(editor, key);
     if (prompt == PROMPT_QUESTION)
@@ -547,19 +545,17 @@ static int give_key(EditLine *el, wchar_t *key)
 {
     struct editor *editor = editor_of(el);
 
-    for (;;) {
+    while (!editor->has_quit) {
         if (buf_is_empty(&editor->keys) || clock_now() - editor->pumped >= pump_ns) {
             settle(editor);
             pump(editor);
-        }
-        if (editor->has_quit)
-            return 0;
-        if (give_next(editor, key)) {
+        } else if (give_next(editor, key)) {
             editor->handed = *key;
             editor->has_changed = true;
             return 1;
         }
     }
+    return 0;
 }
 
 /* ---- functions of our own in libedit's maps ---- */
@@ -905,7 +901,7 @@ static void limit_history(struct editor *editor)
          found = history_w(editor->lines, &event, H_NEXT)) {
         size_t n = wcslen(event.str);
 
-        if (text + n > HISTORY_TEXT / 4 * 3)
+        if (4 * (text + n) > 3 * (size_t)HISTORY_TEXT)
             break;
         text += n;
         count++;
@@ -1004,7 +1000,6 @@ static const wchar_t *get_line(struct editor *editor, size_t *n)
 
     editor->is_reading = true;
     while (!line && !editor->has_quit) {
-        forget_line(editor);
         editor->has_asked = false;
         bind_keys(editor);
         line = el_wgets(editor->el, &length);

@@ -423,20 +423,18 @@ static void take_long_key_byte(struct keys *keys, char byte)
         take_key_byte(keys, byte);
 }
 
-/* ST is ESC \; ESC before anything else begins a key. */
+/* ST is ESC \; ESC before anything else begins a key, and so does any other control. */
 static void take_string_byte(struct keys *keys, char byte)
 {
     bool has_escape = keys->pending_length > 0;
+    bool is_control = is_between(byte, 0, 0x1f) || byte == DELETE;
 
-    if (has_escape && byte != '\\') {
-        keys->mode = KEYS_IN_KEY;
-        take_key_byte(keys, byte);
-    } else if (has_escape || byte == BEL) {
+    if (byte == BEL || (has_escape && byte == '\\')) {
         keys->mode = KEYS_IN_KEY;
         keys->pending_length = 0;
-    } else if (byte == ESC) {
+    } else if (byte == ESC && !has_escape) {
         keys->pending[keys->pending_length++] = byte;
-    } else if (is_between(byte, 0, 0x1f) || byte == DELETE) {
+    } else if (has_escape || is_control) {
         keys->mode = KEYS_IN_KEY;
         take_key_byte(keys, byte);
     }

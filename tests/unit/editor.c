@@ -348,6 +348,25 @@ static void an_empty_line_is_left(void **state)
     expect_play(clear, COUNT(clear), "c\n", 1);
 }
 
+/* ... and nothing is asked for behind it. */
+static void what_leaves_ends_the_script(void **state)
+{
+    static const char *const keys[] = {"<C-d>", "<CLEAR>", "a<CLEAR><CLEAR>", "a<BS><C-d>"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const struct step steps[] = {{keys[i], NULL}, {"more", NULL}};
+        struct play play;
+
+        make(&play, NULL);
+        play.steps = steps;
+        play.count = COUNT(steps);
+        assert_null(editor_read(play.editor));
+        assert_int_equal(play.next, 1);
+        editor_free(play.editor);
+    }
+}
+
 static void a_control_can_be_quoted(void **state)
 {
     static const struct step steps[] = {
@@ -487,11 +506,13 @@ static void keys_of_vi(void **state)
         {"x", NULL},
         {"<ENTER>", "|"},
         {"new<ESC>ddinew<ENTER>", "|"},
+        {"abc<ESC><ESC>x", NULL}, /* no ESC swallows what follows */
+        {"<ENTER>", "|"},
     };
 
     (void)state;
     write_editrc("bind -v\n");
-    expect_play(steps, COUNT(steps), "TWO thrEe fou\nnew\n", -1);
+    expect_play(steps, COUNT(steps), "TWO thrEe fou\nnew\nab\n", -1);
 }
 
 /* With libedit's own bindings each of them would leave the mode that inserts. */
@@ -506,7 +527,7 @@ static void keys_of_the_keyboard_in_vi(void **state)
         {"<ENTER>d<UP><END>?", "oye txwoz!?|"},
         {"<DOWN><END>r", "dr|"},
         {"<ESC><LEFT>", NULL},
-        {"<ESC><ESC>0dw", "|"}, /* no ESC swallows what follows */
+        {"<ESC><ESC>0dw", "|"},
         {"iab<ESC><PASTE:c>", NULL},
         {"<CLEAR>ab", "ab|"}, /* where one inserts */
     };
@@ -584,23 +605,22 @@ static void editrc_takes_nothing_that_is_needed(void **state)
     expect_play(steps, COUNT(steps), "", 1);
 }
 
-/* "bind -v" while one types takes all our bindings away. */
+/* What is asked for while one types can take all our bindings away. */
 static void bindings_come_back(void **state)
 {
     static const struct step steps[] = {
-        {"ab<ESC>xbind -v", "|{: bind -v}"},
+        {"ab<ESC>xbind -e", "|{: bind -e}"},
         {"<ENTER>", "ab|"},
         {"<PASTE:cd>", "abcd|"},
-        {"<LEFT>e", "abce|d"},
-        {"<ENTER>", "|"},
-        {"x<ESC>:edit off<ENTER>", NULL},
-        {"<CLEAR>a<ENTER>", "|"},
-        {"ab<LEFT>c", "acb|"},
+        {"<ESC>xfoo<ESC>e<ESC>xedit off<ENTER>f", "abcdef|"},
+        {"<ESC>xbind -v<ENTER><LEFT>g", "abcdeg|f"},
+        {"<ESC>x:bind -e<ENTER><PASTE:h><TAB>", NULL},
+        {"<CLEAR>ab<LEFT>c<ENTER>", "|"},
+        {"ab<LEFT>c", "ac|b"},
     };
 
     (void)state;
-    expect_play(steps, 5, "abced\n", -1);
-    (void)steps;
+    expect_play(steps, COUNT(steps), "acb\n", -1);
 }
 
 /* ---- pastes ---- */
@@ -788,6 +808,69 @@ static void a_long_draft_comes_back(void **state)
     free(text);
 }
 
+/* It would take libedit too long, with the loop standing still. */
+static void long_lines_are_not_searched(void **state)
+{
+    char *text = repeat('y', 900);
+    char paste[1000], shown[1000];
+    const struct step steps[] = {
+        {"needle 1<ENTER>", "|"}, {paste, "|"},     {"<C-r>needle", "|needle 1{bck:needle}"},
+        {"<CLEAR><UP>", shown},                     /* it is there */
+        {"<C-r>ne", NULL},        {"<ESC>", shown}, /* and is left alone */
+    };
+    struct play play;
+
+    (void)state;
+    snprintf(paste, sizeof paste, "needle 2 %s<ENTER>", text);
+    snprintf(shown, sizeof shown, "needle 2 %s|", text);
+    make(&play, NULL);
+    run(&play, steps, COUNT(steps), false);
+    assert_int_equal(play.bells, 2);
+    editor_free(play.editor);
+    free(text);
+}
+
+enum { ENTERED = 12, EACH = 10000, OLDEST = 4 };
+
+static bool pump_much(void *owner, bool may_wait)
+{
+    struct long_paste *paste = owner;
+    size_t n = EACH + (size_t)paste->step;
+    char *text = repeat('x', n);
+
+    if (may_wait && paste->step < ENTERED) {
+        assert_true(editor_paste(paste->play.editor, text, n));
+        editor_put(paste->play.editor, '\r');
+    }
+    for (int i = 0; may_wait && paste->step == ENTERED && i < 2 * ENTERED; i++)
+        editor_put_bytes(paste->play.editor, "\033[A", 3);
+    free(text);
+    if (may_wait && paste->step++ > ENTERED) {
+        show(paste->play.editor, paste->play.lines);
+        return false;
+    }
+    return true;
+}
+
+/* The oldest lines go first. */
+static void libedit_is_given_no_more_than_it_can_search(void **state)
+{
+    struct long_paste paste = {0};
+    struct editor_options options = {.program = "pollspin", .pump = pump_much, .owner = &paste};
+    char expected[64];
+    int lines = 0;
+
+    (void)state;
+    paste.play.editor = editor_new(&options);
+    while (editor_read(paste.play.editor))
+        lines++;
+    assert_int_equal(lines, ENTERED);
+    snprintf(expected, sizeof expected, "%d characters, cursor at %d", EACH + OLDEST,
+             EACH + OLDEST);
+    assert_string_equal(paste.play.lines, expected);
+    editor_free(paste.play.editor);
+}
+
 /* ---- completion ---- */
 
 static void completion(void **state)
@@ -858,7 +941,8 @@ struct flood {
     int hasty_turns;
     int64_t last;
     int64_t longest_ns; /* between two turns, after the first */
-    size_t pattern;
+    size_t pattern;     /* the longest, and the last */
+    size_t last_pattern;
 };
 
 enum { FLOOD = 20000 };
@@ -872,6 +956,7 @@ static bool pump_flood(void *owner, bool may_wait)
     if (flood->last > 0 && now - flood->last > flood->longest_ns)
         flood->longest_ns = now - flood->last;
     editor_view(flood->editor, &view);
+    flood->last_pattern = view.search_length;
     if (view.search_length > flood->pattern)
         flood->pattern = view.search_length;
     if (!may_wait) {
@@ -912,6 +997,7 @@ static void a_flood_into_a_search_is_bounded(void **state)
     assert_null(editor_read(flood.editor));
     assert_int_equal(flood.step, 3);
     assert_true(flood.pattern > 50 && flood.pattern < 80);
+    assert_int_equal(flood.last_pattern, 4); /* a search ends, and the next begins, with "bck:" */
     assert_true(flood.hasty_turns > 0);
     print_message("longest gap: %.1f ms in %d turns\n", (double)flood.longest_ns / 1e6,
                   flood.hasty_turns);
@@ -1009,6 +1095,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(characters_of_all_widths, prepare, clean_up),
         cmocka_unit_test_setup_teardown(keys_that_belong_to_others_are_harmless, prepare, clean_up),
         cmocka_unit_test_setup_teardown(an_empty_line_is_left, prepare, clean_up),
+        cmocka_unit_test_setup_teardown(what_leaves_ends_the_script, prepare, clean_up),
         cmocka_unit_test_setup_teardown(a_control_can_be_quoted, prepare, clean_up),
         cmocka_unit_test_setup_teardown(esc_before_another_key_leaves_no_garbage, prepare,
                                         clean_up),
@@ -1033,6 +1120,9 @@ int main(void)
                                         clean_up),
         cmocka_unit_test_setup_teardown(a_count_makes_no_line_too_long, prepare, clean_up),
         cmocka_unit_test_setup_teardown(a_long_draft_comes_back, prepare, clean_up),
+        cmocka_unit_test_setup_teardown(long_lines_are_not_searched, prepare, clean_up),
+        cmocka_unit_test_setup_teardown(libedit_is_given_no_more_than_it_can_search, prepare,
+                                        clean_up),
         cmocka_unit_test_setup_teardown(completion, prepare, clean_up),
         cmocka_unit_test_setup_teardown(one_can_leave_from_anywhere, prepare, clean_up),
         cmocka_unit_test_setup_teardown(after_quit_no_key_is_worked_on, prepare, clean_up),
