@@ -42,6 +42,7 @@ check_PROGRAMS = \
 	tests/e2e/print-shows-controls \
 	tests/e2e/sixty-clients-one-stalled \
 	tests/ui/does-what-is-asked \
+	tests/ui/holds-several-targets \
 	tests/ui/leaves-in-order \
 	tests/ui/obeys-no-answer \
 	tests/ui/obeys-no-argument \
