@@ -375,9 +375,10 @@ static void loop_dispatch(struct loop *loop)
     loop->batch_count = 0;
 }
 
-/* Step 7. */
+/* Step 7. errno survives. */
 static void loop_reap(struct loop *loop)
 {
+    int error = errno;
     struct watch *watch;
 
     while ((watch = list_take_first(&loop->closing))) {
@@ -387,8 +388,11 @@ static void loop_reap(struct loop *loop)
         if (watch->on_closed)
             watch->on_closed(watch->owner);
     }
+    errno = error;
 }
 
+/* A wait that failed has nothing to dispatch; what was marked is closed all the same, since it may
+ * be freed after the turn. */
 int loop_turn(struct loop *loop)
 {
     int n;
@@ -398,13 +402,11 @@ int loop_turn(struct loop *loop)
     loop_paint(loop);
     loop_tell(loop);
     n = loop_wait(loop);
-    if (n < 0)
-        return -1;
     loop->now = clock_now();
-    loop->batch_count = n;
+    loop->batch_count = n > 0 ? n : 0;
     loop_dispatch(loop);
     loop_reap(loop);
-    return 0;
+    return n < 0 ? -1 : 0;
 }
 
 int loop_look(struct loop *loop)

@@ -1270,6 +1270,27 @@ static void a_stop_before_the_wait_ends_it(void **state)
     loop_free(loop);
 }
 
+/* Whoever closed it frees it after the turn. */
+static void a_failed_wait_closes_what_was_marked(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor stepper, reader;
+    int fd = dup(0);
+
+    (void)state;
+    actor_init(&stepper, loop, "stepper");
+    actor_init(&reader, loop, "reader");
+    loop_on_wait(loop, on_wait, &stepper);
+    stepper.act = close_other_watch;
+    stepper.other = &reader;
+    actor_watch(&reader, fd, POLLER_IN);
+    assert_int_equal(loop_turn(loop), -1);
+    assert_int_equal(errno, EDEADLK);
+    assert_false(watch_is_started(&reader.watch));
+    assert_int_equal(close(fd), -1); /* by the loop */
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1306,6 +1327,7 @@ int main(void)
         cmocka_unit_test_teardown(time_before_the_wait_does_not_shorten_it, fake_stop),
         cmocka_unit_test_teardown(changes_before_the_wait_are_for_the_next_turn, fake_stop),
         cmocka_unit_test_teardown(a_stop_before_the_wait_ends_it, fake_stop),
+        cmocka_unit_test_teardown(a_failed_wait_closes_what_was_marked, fake_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
