@@ -91,10 +91,16 @@ tests_contract_contract_SOURCES = \
 	tests/contract/trigger.c
 
 # Measurements, each printing a table: `make bench`.
-BENCHES = tests/bench/spinner tests/bench/ticks
+BENCHES = \
+	tests/bench/spinner \
+	tests/bench/ticks \
+	tests/bench/frames \
+	tests/bench/gaps \
+	tests/bench/intake
 EXTRA_PROGRAMS = $(BENCHES)
 
-EXTRA_DIST += tests/e2e/backends.h tests/ui/calls.h tests/ui/corpus.h tests/ui/full.h \
+EXTRA_DIST += tests/bench/bench.h \
+	tests/e2e/backends.h tests/ui/calls.h tests/ui/corpus.h tests/ui/full.h \
 	tests/ui/harmless.h tests/ui/person.h tests/unit/nameserver.h tests/unit/turns.h
 endif
 
