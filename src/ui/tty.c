@@ -236,7 +236,14 @@ void tty_await_input(struct tty *tty, int other_fd, int64_t deadline)
                            {.fd = other_fd, .events = POLLIN},
                            {.fd = tty_is_drained(tty) ? -1 : tty->output.fd, .events = POLLOUT}};
 
-    if (!watch_is_started(&tty->watch) || poll(fds, COUNT(fds), milliseconds_to(deadline)) <= 0)
+    int ready;
+
+    if (!watch_is_started(&tty->watch))
+        return;
+    ready = poll(fds, COUNT(fds), milliseconds_to(deadline));
+    if (ready < 0 && errno != EINTR)
+        input_end(tty); /* else whoever waits for a key would ask for ever */
+    if (ready <= 0)
         return;
     if (fds[2].revents != 0)
         output->on_ready(output->owner, POLLER_OUT);
@@ -391,7 +398,7 @@ int tty_begin_again(struct tty *tty)
 }
 
 /* What has not been written by then is dropped: it must not come out between what the shell says
- * now. */
+ * now. Where writing has failed the terminal may still take the guard, which is in no queue. */
 void tty_end(struct tty *tty)
 {
     if (!tty->is_begun)
@@ -402,6 +409,8 @@ void tty_end(struct tty *tty)
         output_fini(&tty->output);
         output_start(tty);
     }
+    if (tty->output.error)
+        rescue_write();
     set_modes(tty->fd, &tty->before);
     rescue_disarm(COUNT(fatal));
 }

@@ -52,7 +52,8 @@ int tty_begin(struct tty *tty, const char *guard, size_t n);
  * what will be given back. Returns 0, or -1 with errno. */
 int tty_begin_again(struct tty *tty);
 
-/* Gives the modes back and stops reading. What is still to be written has at most 200 ms. */
+/* Gives the modes back and stops reading. What is still to be written has at most 200 ms; the guard
+ * is written where writing has failed before. */
 void tty_end(struct tty *tty);
 
 /* Writes, or queues, N bytes. Returns 0, or -1 with errno as output_write. */
@@ -67,7 +68,8 @@ bool tty_drain(struct tty *tty, int64_t deadline);
 
 /* Reads what has been typed, outside of the loop, and hands it to on_input. Waits for it, or for
  * OTHER_FD to be readable (-1: none), at most until DEADLINE; -1: for ever. EINTR ends it too, and
- * so does the terminal when it takes something of what is queued, which is written then. */
+ * so does the terminal when it takes something of what is queued, which is written then. Where it
+ * cannot wait no more input comes. */
 void tty_await_input(struct tty *tty, int other_fd, int64_t deadline);
 
 /* Asks for the size: at least 1 x 1, at most 1000 x 1000, 24 x 80 where it is unknown (0 x 0). */

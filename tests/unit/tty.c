@@ -397,6 +397,23 @@ static void the_end_does_not_wait_for_ever(void **state)
     assert_int_equal(t.drains, 1);
 }
 
+/* /dev/full takes nothing; the terminal itself does. */
+static void a_failure_leaves_the_terminal_right(void **state)
+{
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    (void)state;
+    begin();
+    assert_true(full >= 0);
+    assert_int_equal(dup2(full, t.tty.output.fd), t.tty.output.fd);
+    close(full);
+    assert_int_equal(tty_write(&t.tty, "text", 4), -1);
+    assert_int_equal(errno, ENOSPC);
+    tty_end(&t.tty);
+    await_sent(guard);
+    expect_modes_of_before();
+}
+
 static void it_is_told_when_all_is_written(void **state)
 {
     size_t left;
@@ -833,6 +850,23 @@ static void a_signal_ends_the_wait(void **state)
     assert_int_equal(t.typed_length + (size_t)t.ends, 0);
 }
 
+/* poll(2) refuses more descriptors than a process may have. */
+static void a_wait_that_fails_ends_the_input(void **state)
+{
+    struct rlimit before, few;
+
+    (void)state;
+    if (kit_is_instrumented())
+        kit_skip("valgrind keeps the limit to itself");
+    begin();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    tty_await_input(&t.tty, -1, -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(t.ends, 1);
+}
+
 /* ---- size ---- */
 
 static void expect_size(unsigned short rows, unsigned short columns, int want_rows,
@@ -874,6 +908,7 @@ int main(void)
         CASE(bytes_go_out_untranslated),
         CASE(writing_never_blocks),
         CASE(the_end_does_not_wait_for_ever),
+        CASE(a_failure_leaves_the_terminal_right),
         CASE(it_is_told_when_all_is_written),
         CASE(draining_waits_for_the_reader),
         CASE(fatal_signals_leave_the_terminal_right),
@@ -889,6 +924,7 @@ int main(void)
         CASE(input_is_awaited_outside_of_the_loop),
         CASE(what_is_queued_goes_out_meanwhile),
         CASE(a_signal_ends_the_wait),
+        CASE(a_wait_that_fails_ends_the_input),
         CASE(the_size_is_within_bounds),
     };
 
