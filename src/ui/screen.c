@@ -75,6 +75,7 @@ struct screen {
     int at_row; /* where it stands */
     int at_column;
     bool is_cursor_shown;
+    bool is_coloured;     /* else not even the colours of before are told */
     bool has_hard_corner; /* see fits */
     bool is_dirty;        /* something differs from what the terminal shows ... */
     bool needs_whole;     /* ... by more than patches */
@@ -667,7 +668,8 @@ const char *screen_end(struct screen *screen, size_t *n)
     set_term(screen->handle);
     text_init(&text, screen->bytes, screen->capacity);
     add_capability(&text, exit_attribute_mode);
-    add_capability(&text, orig_pair);
+    if (screen->is_coloured)
+        add_capability(&text, orig_pair);
     add_capability(&text, cursor_normal);
     if (enter_ca_mode) {
         text_add(&text, "%s", paste_off);
@@ -692,7 +694,8 @@ static void make_rescue(struct screen *screen)
     add_capability(&text, exit_insert_mode);
     add_capability(&text, enter_am_mode);
     add_capability(&text, exit_attribute_mode);
-    add_capability(&text, orig_pair);
+    if (screen->is_coloured)
+        add_capability(&text, orig_pair);
     add_capability(&text, cursor_normal);
     add_capability(&text, keypad_local);
     if (enter_ca_mode) {
@@ -731,12 +734,13 @@ static void set_colour(struct screen *screen, enum row_style style, bool has_def
 /* Without start_color ncurses knows of no colours: that is how NO_COLOR is obeyed. */
 static void set_styles(struct screen *screen, bool has_colour)
 {
-    bool is_coloured = has_colour && has_colors() && start_color() == OK && COLORS >= 8;
-    bool has_default = is_coloured && use_default_colors() == OK;
+    bool has_default;
 
+    screen->is_coloured = has_colour && has_colors() && start_color() == OK && COLORS >= 8;
+    has_default = screen->is_coloured && use_default_colors() == OK;
     for (int style = 0; style < ROW_STYLES; style++) {
         screen->attributes[style] = looks[style].attributes;
-        if (is_coloured)
+        if (screen->is_coloured)
             set_colour(screen, (enum row_style)style, has_default);
         else
             screen->attributes[style] |= looks[style].bare;

@@ -829,6 +829,7 @@ static void states_and_connections_have_colours(void **state)
 static void expect_no_colour(const char *name, bool has_colour)
 {
     VTermScreenCell cell;
+    size_t n;
 
     open_terminal(name, ROWS, COLUMNS, has_colour);
     for (int style = 0; style < ROW_STYLES; style++) {
@@ -837,6 +838,9 @@ static void expect_no_colour(const char *name, bool has_colour)
         assert_true(VTERM_COLOR_IS_DEFAULT_BG(&cell.bg));
         assert_null(strstr(t.log, "\033[3"));
     }
+    end();
+    assert_null(strstr(t.log, "\033[3"));
+    assert_null(strstr(screen_rescue(t.screen, &n), "\033[3"));
     close_terminal();
 }
 
