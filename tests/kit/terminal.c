@@ -48,6 +48,7 @@ struct kit_terminal {
     struct kit_stream news;   /* of struct terminal_news */
     VTerm *vterm;
     VTermScreen *screen;
+    struct kit_bytes cut;  /* the beginning of a character, for libvterm */
     struct kit_bytes text; /* the last row asked for */
     struct kit_bytes title;
     size_t reply_length;
@@ -106,13 +107,33 @@ static void terminal_on_reply(const char *bytes, size_t n, void *owner)
     terminal->reply_length += n;
 }
 
+/* How many of N bytes, at their end, are a character of UTF-8 that is not whole. */
+static size_t terminal_count_cut(const char *bytes, size_t n)
+{
+    for (size_t back = 1; back <= 3 && back <= n; back++) {
+        unsigned char byte = (unsigned char)bytes[n - back];
+        size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+
+        if ((byte & 0xc0) != 0x80)
+            return length > back ? back : 0;
+    }
+    return 0;
+}
+
+/* libvterm 0.1 shows a character that comes in two calls as U+FFFD. */
 static void terminal_on_bytes(void *owner, const char *bytes, size_t n)
 {
     struct kit_terminal *terminal = owner;
+    struct kit_bytes *cut = &terminal->cut;
+    size_t whole;
 
     if (terminal->observer)
         terminal->observer(terminal->context, bytes, n, clock_now());
-    vterm_input_write(terminal->vterm, bytes, n);
+    bytes_add(cut, bytes, n);
+    whole = cut->length - terminal_count_cut(cut->data, cut->length);
+    vterm_input_write(terminal->vterm, cut->data, whole);
+    cut->length -= whole;
+    memmove(cut->data, cut->data + whole, cut->length);
 }
 
 static void terminal_open_screen(struct kit_terminal *terminal)
@@ -515,6 +536,7 @@ void terminal_cleanup(void)
         stream_free(&terminal->news);
         stream_free(&terminal->stream);
         vterm_free(terminal->vterm);
+        bytes_free(&terminal->cut);
         bytes_free(&terminal->text);
         bytes_free(&terminal->title);
         free(terminal);

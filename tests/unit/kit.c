@@ -167,6 +167,22 @@ static void keys_make_signals_and_resize_is_seen(void **state)
     assert_int_equal(kit_terminal_end(terminal), 128 + SIGINT);
 }
 
+/* Each half is read by itself. */
+static void a_character_in_two_halves_is_one(void **state)
+{
+    struct kit_terminal *terminal =
+        show_shell("stty -echo; printf 'gr\\303'; read x; printf '\\274n \\346'; read x;"
+                   "printf '\\227'; read x; printf '\\245!'");
+
+    (void)state;
+    kit_await_row(terminal, "gr");
+    kit_keys(terminal, "\n", 1);
+    kit_await_row(terminal, "gr\303\274n");
+    kit_keys(terminal, "\n\n", 2);
+    kit_await_row(terminal, "gr\303\274n \346\227\245!");
+    assert_int_equal(kit_terminal_end(terminal), 0);
+}
+
 static void a_stalled_terminal_blocks_its_program(void **state)
 {
     struct kit_terminal *terminal = show_shell("echo go; read x; seq 100000; echo all");
@@ -240,6 +256,7 @@ int main(void)
         cmocka_unit_test_teardown(screen_shows_what_was_written, kit_cleanup),
         cmocka_unit_test_teardown(settings_outlive_the_program, kit_cleanup),
         cmocka_unit_test_teardown(keys_make_signals_and_resize_is_seen, kit_cleanup),
+        cmocka_unit_test_teardown(a_character_in_two_halves_is_one, kit_cleanup),
         cmocka_unit_test_teardown(a_stalled_terminal_blocks_its_program, kit_cleanup),
         cmocka_unit_test_teardown(peers_talk_and_reset, kit_cleanup),
         cmocka_unit_test_teardown(a_folder_is_removed_with_all_in_it, kit_cleanup),
