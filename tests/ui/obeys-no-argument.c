@@ -83,7 +83,8 @@ static void one_that_cannot_be_connected_to(void **state)
         struct kit_terminal *terminal = kit_terminal(ROWS, COLUMNS, argv);
 
         assert_int_equal(kit_terminal_end(terminal), 3);
-        kit_await_row(terminal, "pollspin: unix:/nonexistent/" SHOWN ": cannot connect");
+        assert_non_null(strstr(kit_raw(terminal, NULL),
+                               "pollspin: unix:/nonexistent/" SHOWN ": cannot connect"));
         assert_not_obeyed(terminal, i == 0);
         kit_cleanup(state);
     }
@@ -121,7 +122,7 @@ static void what_is_refused_is_shown(void **state)
         int status = kit_terminal_end(terminal);
 
         assert_in_range(status, 1, 2);
-        kit_await_row(terminal, refused[i].shown);
+        assert_non_null(strstr(kit_raw(terminal, NULL), refused[i].shown));
         assert_not_obeyed(terminal, false);
         kit_cleanup(state);
     }
