@@ -395,6 +395,23 @@ static void so_they_are_when_it_is_scrolled_back(void **state)
                      kit_await_row(full.terminal, "pollspin: "));
 }
 
+/* It left the pane a few rows. */
+static void so_they_are_when_the_inspector_was_open(void **state)
+{
+    struct full full;
+
+    (void)state;
+    start(&full, "--inspect");
+    kit_await_row(full.terminal, "inspector: ");
+    say_numbered_lines(&full, 28);
+    kit_await_row(full.terminal, "line 28");
+    assert_int_equal(count_rows(full.terminal, ROWS, "line 15"), 0);
+    kit_press(full.terminal, KEY_CTRL('C'));
+    expect_left(&full);
+    kit_await_row(full.terminal, "line 15");
+    kit_await_row(full.terminal, "line 28");
+}
+
 /* ---- typed ahead ---- */
 
 /* The program takes the terminal and leaves what waits in it where it is. */
@@ -465,6 +482,7 @@ int main(void)
         test(the_last_lines_are_on_the_screen_of_before),
         test(so_they_are_when_the_person_leaves),
         test(so_they_are_when_it_is_scrolled_back),
+        test(so_they_are_when_the_inspector_was_open),
         test(keys_from_before_the_start_are_kept),
         test(keys_from_before_the_connection_are_kept),
     };
