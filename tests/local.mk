@@ -49,6 +49,7 @@ check_PROGRAMS = \
 	tests/ui/obeys-no-server \
 	tests/ui/plain \
 	tests/ui/screen \
+	tests/ui/scrolls-the-pane \
 	tests/ui/steps-through-the-loop \
 	tests/unit/address \
 	tests/unit/base \
