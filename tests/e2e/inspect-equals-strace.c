@@ -92,7 +92,7 @@ static void lines_are_the_same(void **state)
                                     "--plain",
                                     "--demo-interval=0.2",
                                     "--tick=2",
-                                    "--lines=6",
+                                    "--lines=16",
                                     inspect,
                                     "--backend",
                                     backend,

@@ -504,6 +504,7 @@ bool kit_is_other_screen(const struct kit_terminal *terminal)
 
 void kit_settings(const struct kit_terminal *terminal, struct termios *settings)
 {
+    memset(settings, 0, sizeof *settings); /* it has gaps, and is compared as a whole */
     if (tcgetattr(terminal->stream.fd, settings) < 0)
         kit_fail("tcgetattr: %s", strerror(errno));
 }

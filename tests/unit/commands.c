@@ -508,7 +508,7 @@ static void spinners_are_completed(void **state)
     (void)state;
     while ((spinner = spinner_list(count)))
         count++;
-    expect_completion("/spinner cl", NULL, 1, "assic ", "");
+    expect_completion("/spinner cla", NULL, 1, "ssic ", "");
     app_init(&app);
     assert_int_equal(commands_complete(&app, "/sp ", 4, insert, sizeof insert), count);
     assert_non_null(strstr(app.notes, "classic line "));

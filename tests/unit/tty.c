@@ -201,6 +201,8 @@ static void modes_are_taken_again(void **state)
     struct termios is;
 
     (void)state;
+    memset(&raw, 0, sizeof raw); /* they have gaps */
+    memset(&is, 0, sizeof is);
     begin();
     assert_int_equal(tcgetattr(t.slave, &raw), 0);
     assert_int_equal(tty_begin_again(&t.tty), 0);
