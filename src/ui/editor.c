@@ -131,13 +131,14 @@ static bool is_event(wchar_t key)
     return key == KEY_PASTE || key == KEY_CLEAR;
 }
 
-/* Writes N bytes as wide characters, at most N, to OUT. Returns how many there are. */
+/* Writes N bytes as wide characters, at most N, to OUT; C1, which mean events here, are left out.
+ * Returns how many there are. */
 static size_t widen(const char *bytes, size_t n, wchar_t *out)
 {
     size_t count = 0;
     mbstate_t state = {0};
 
-    for (size_t at = 0; at < n; count++) {
+    for (size_t at = 0; at < n;) {
         size_t used = mbrtowc(&out[count], bytes + at, n - at, &state);
 
         if (used == (size_t)-1 || used == (size_t)-2) {
@@ -146,6 +147,7 @@ static size_t widen(const char *bytes, size_t n, wchar_t *out)
             used = 1;
         }
         at += used > 0 ? used : 1;
+        count += !is_c1(out[count]);
     }
     return count;
 }

@@ -436,6 +436,27 @@ static void lines_come_back_in_the_next_run(void **state)
     editor_free(play.editor);
 }
 
+/* What would be an event of the editor's own cannot come out of the file. */
+static void no_line_comes_back_with_c1(void **state)
+{
+    static const struct step steps[] = {{"<UP>", "ab|"}, {"<ENTER>", "|"}};
+    char path[4096];
+    struct play play;
+    FILE *file;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/history", home);
+    file = fopen(path, "we");
+    fputs("a\xc2\x9f\xc2\x9b"
+          "b\n",
+          file);
+    fclose(file);
+    make(&play, path);
+    run(&play, steps, COUNT(steps), false);
+    assert_string_equal(play.lines, "ab\n");
+    editor_free(play.editor);
+}
+
 static void a_history_that_cannot_be_kept_is_no_failure(void **state)
 {
     static const struct step steps[] = {{"one<ENTER>two<ENTER><UP><UP>", "one|"}};
@@ -1101,6 +1122,7 @@ int main(void)
                                         clean_up),
         cmocka_unit_test_setup_teardown(lines_come_back, prepare, clean_up),
         cmocka_unit_test_setup_teardown(lines_come_back_in_the_next_run, prepare, clean_up),
+        cmocka_unit_test_setup_teardown(no_line_comes_back_with_c1, prepare, clean_up),
         cmocka_unit_test_setup_teardown(a_history_that_cannot_be_kept_is_no_failure, prepare,
                                         clean_up),
         cmocka_unit_test_setup_teardown(a_search_goes_backwards, prepare, clean_up),
