@@ -109,7 +109,7 @@ endif
 #      make check TESTS=tests/unit/heap ----
 CHECKS = tests/style $(check_PROGRAMS)
 RUN_TESTS = TEST_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/run
-VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite \
 	--trace-children=no
 EXTRA_DIST += tests/run tests/style tests/tally
 
