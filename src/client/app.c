@@ -783,6 +783,7 @@ void app_run(struct app *app, struct app_result *result)
     if (!app->is_over)
         app_quit(app);   /* Ctrl-D, or Ctrl-C, on an empty line */
     loop_signals_tell(); /* one that came together with another end says more about it */
+    keep_end(app);
     app_give_terminal(app, true);
     *result = app->result;
 }
@@ -792,11 +793,11 @@ void app_free(struct app *app)
     if (!app)
         return;
     app_give_terminal(app, false);
-    app_log(app, NULL);
+    loop_signals_fini(); /* the turn that is still to be made must not take the terminal again */
+    keep_end(app);
     app_stop(app);
     app_stop_timers(app);
     poller_observe(loop_poller(app->loop), NULL, NULL);
-    loop_signals_fini();
     screen_close(app->screen);
     if (app->has_tty)
         tty_close(&app->tty);

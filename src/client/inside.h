@@ -154,9 +154,11 @@ const char *face_label(void *owner, unsigned channel);
 
 /* ---- keep.c ---- */
 
-/* Keeps a line for the log; flush writes what was kept. Nothing where there is no log. */
+/* Keeps a line for the log; flush writes what was kept; end ends the log, and says so only where
+ * something of it is lost. Nothing where there is no log. */
 void keep_line(struct app *app, const struct channel *channel, const struct scrollback_line *line);
 void keep_flush(struct app *app);
+void keep_end(struct app *app);
 
 /* ---- step.c ---- */
 

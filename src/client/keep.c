@@ -41,12 +41,6 @@ static void keep_add_partials(struct app *app)
 
 static void keep_close(struct app *app)
 {
-    if (app->log_fd < 0)
-        return;
-    keep_add_partials(app);
-    keep_flush(app);
-    if (app->log_fd < 0)
-        return;
     output_fini(&app->log);
     close(app->log_fd);
     buf_fini(&app->log_pending);
@@ -56,13 +50,24 @@ static void keep_close(struct app *app)
 
 static void keep_fail(struct app *app, int error)
 {
-    int fd = app->log_fd;
-
-    app->log_fd = -1;
-    output_fini(&app->log);
-    close(fd);
-    buf_fini(&app->log_pending);
+    keep_close(app);
     app_note(app, "/log: %s; the log has ended here", strerror(error));
+}
+
+void keep_end(struct app *app)
+{
+    size_t lost;
+
+    if (app->log_fd < 0)
+        return;
+    keep_add_partials(app);
+    keep_flush(app);
+    if (app->log_fd < 0)
+        return;
+    lost = app->log.queue.length;
+    keep_close(app);
+    if (lost > 0)
+        app_note(app, "/log: the last %zu bytes were not taken", lost);
 }
 
 static void keep_on_change(void *owner)
@@ -98,7 +103,7 @@ void app_log(struct app *app, const char *file)
 {
     bool was_open = app->log_fd >= 0;
 
-    keep_close(app);
+    keep_end(app);
     if (file)
         keep_open(app, file);
     else if (was_open)

@@ -763,6 +763,43 @@ static void log_ends_when_the_disk_is_full(void **state)
     quit(&full);
 }
 
+/* Sends 256 lines of 1 KiB, which is more than a pipe takes whose reader sleeps. */
+static void send_too_much(const struct full *full)
+{
+    char line[1024];
+
+    memset(line, 'x', sizeof line);
+    line[sizeof line - 1] = '\n';
+    for (int i = 0; i < 256; i++)
+        kit_send(full->server, line, sizeof line);
+    await_title(full->terminal, " | 256 lines | ");
+}
+
+static void log_says_what_was_not_taken(void **state)
+{
+    const char *path = log_path();
+    struct full full;
+    int fifo;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fifo = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fifo >= 0);
+    start(&full);
+    start_log(&full, path);
+    kit_await_row(full.terminal, "goes to ");
+    send_too_much(&full);
+    ask(&full, "/log", " bytes were not taken");
+    full_type(&full, "/clear");
+    kit_await_gone(full.terminal, " bytes were not taken");
+    start_log(&full, path);
+    kit_await_row(full.terminal, "goes to ");
+    say_and_see(&full, "one more");
+    quit(&full);
+    kit_await_row(full.terminal, " bytes were not taken");
+    close(fifo);
+}
+
 /* Starts pollspin with a limit on how large a file may become. */
 static void start_limited(struct full *full, rlim_t limit)
 {
@@ -946,6 +983,7 @@ int main(void)
         test(log_keeps_a_line_without_its_end),
         test(log_says_why_it_cannot),
         test(log_ends_when_the_disk_is_full),
+        test(log_says_what_was_not_taken),
         test(log_ends_at_the_limit_of_a_file),
         test(find_marks_scrolls_and_goes_round),
         test(find_says_what_is_not_there),
