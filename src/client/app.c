@@ -156,11 +156,11 @@ static void app_paint(struct app *app)
     app->stale = 0;
     app->is_urgent = false;
     bytes = screen_frame(app->screen, &n);
-    if (!bytes || (n > 0 && tty_write(&app->tty, bytes, n) < 0)) {
+    if (!bytes)
+        app_fail(app, "screen", errno);
+    else if (n > 0 && tty_write(&app->tty, bytes, n) < 0)
         app_fail(app, "terminal", errno);
-        return;
-    }
-    if (n == 0)
+    if (n == 0 || app->is_over)
         return;
     app->painted_at = loop_now(app->loop);
     app->paints++;
@@ -311,8 +311,13 @@ static int app_take_terminal(struct app *app)
     if (tty_begin(&app->tty, guard, n) < 0)
         return -1;
     bytes = screen_begin(app->screen, &n);
-    if (app_write(app, bytes, n) < 0)
+    if (app_write(app, bytes, n) < 0) {
+        int error = errno;
+
+        tty_end(&app->tty);
+        errno = error;
         return -1;
+    }
     app->is_on_screen = true;
     app->is_urgent = true;
     app_touch(app, FACE_ALL);
@@ -579,8 +584,10 @@ int app_add(struct app *app, const struct target *target)
     if (app_name_channel(app, target) < 0)
         return -1;
     channel = app_open_channel(app, app->name_count - 1, target);
-    if (!channel)
+    if (!channel) {
+        app->name_count--;
         return -1;
+    }
     app->channels[app->channel_count++] = channel;
     app_touch(app, FACE_ALL);
     return 0;
