@@ -208,6 +208,18 @@ static bool app_is_spinning(const struct app *app)
     return false;
 }
 
+/* Which second of its connection the title shows. */
+static int64_t app_second(const struct app *app)
+{
+    struct channel *channel = app_focused(app);
+    struct session_view view;
+
+    if (!channel)
+        return -1;
+    session_look(channel_session(channel), &view);
+    return (loop_now(app->loop) - view.since) / CLOCK_SECOND;
+}
+
 /* The frame follows from the time: those that were missed are left out, and none is late because
  * the one before it was. Where nothing spins there is a tick a second, for the times that are
  * shown; without animation there are none, for they would be read out. */
@@ -217,7 +229,7 @@ static void app_on_tick(void *owner)
     bool spins = app_is_spinning(app);
     int64_t period = spins ? app->options.tick_ns : CLOCK_SECOND;
     int64_t passed = loop_now(app->loop) - app->start;
-    uint64_t second = (uint64_t)(passed / CLOCK_SECOND);
+    int64_t second = app_second(app);
 
     if (spins && app->frame != (uint64_t)(passed / period))
         app_did(app, "turned the spinner");

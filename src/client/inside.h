@@ -72,7 +72,7 @@ struct app {
     struct timer tick; /* the spinner's next frame, or the next second */
     int64_t start;
     uint64_t frame;
-    uint64_t second;
+    int64_t second;       /* that the title has shown */
     struct timer esc;     /* a lone ESC is a key then */
     struct timer partial; /* an unfinished line is to be shown then */
     struct timer pace;    /* the next paint may be then */
