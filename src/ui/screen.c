@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -40,7 +41,7 @@
 
 enum {
     SCREEN_MAX = 1000,         /* rows, columns */
-    SCREEN_FILE_MAX = 1 << 20, /* a longer memory file starts anew */
+    SCREEN_FILE_MAX = 1 << 20, /* bytes of the memory file */
     SCREEN_BYTES = 16384,      /* of a frame, to begin with */
     SCREEN_FEW = 32,           /* bytes of a change that is a patch */
     SCREEN_PATCH_MAX = 128,    /* bytes of one, with its movement */
@@ -62,6 +63,7 @@ struct screen {
     SCREEN *handle;
     FILE *file; /* in memory */
     off_t read; /* bytes of it that have been read */
+    off_t max;  /* ... before it starts anew */
     char *bytes;
     size_t capacity;
     int rows;
@@ -231,6 +233,17 @@ static FILE *memory_open(void)
 #endif
 }
 
+/* The limit on files is one for those in memory too, and behind what was read there must be room
+ * for a frame. */
+static off_t memory_max(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur / 2 > SCREEN_FILE_MAX)
+        return SCREEN_FILE_MAX;
+    return (off_t)(limit.rlim_cur / 2);
+}
+
 static int memory_rewind(struct screen *screen)
 {
     int fd = fileno(screen->file);
@@ -271,7 +284,7 @@ static int memory_read(struct screen *screen, size_t *n)
     }
     *n = length;
     screen->read += (off_t)length;
-    return screen->read < SCREEN_FILE_MAX ? 0 : memory_rewind(screen);
+    return screen->read < screen->max ? 0 : memory_rewind(screen);
 }
 
 /* ---- characters and cells ---- */
@@ -558,6 +571,16 @@ static size_t draw_patches(struct screen *screen)
 
 /* ---- frames ---- */
 
+/* Has ncurses write what it has been told. It says nothing of a write(2) that failed, and tries no
+ * other: errno is all that is left of it. */
+static int write_frame(void)
+{
+    errno = 0;
+    if (wnoutrefresh(stdscr) == ERR || doupdate() == ERR)
+        errno = EIO;
+    return errno == EIO || errno == EFBIG || errno == ENOSPC || errno == EDQUOT ? -1 : 0;
+}
+
 static int at_most(int value, int limit)
 {
     return value < limit ? value : limit;
@@ -594,11 +617,7 @@ static int draw_whole(struct screen *screen, size_t *n)
         beep();
     if (screen->needs_clear)
         clearok(curscr, TRUE);
-    if (wnoutrefresh(stdscr) == ERR || doupdate() == ERR) {
-        errno = EIO;
-        return -1;
-    }
-    return memory_read(screen, n);
+    return write_frame() < 0 ? -1 : memory_read(screen, n);
 }
 
 const char *screen_frame(struct screen *screen, size_t *n)
@@ -754,11 +773,7 @@ static int drop_greeting(struct screen *screen)
 {
     size_t n;
 
-    if (doupdate() == ERR) {
-        errno = EIO;
-        return -1;
-    }
-    return memory_read(screen, &n);
+    return write_frame() < 0 ? -1 : memory_read(screen, &n);
 }
 
 /* Opens the terminal for ncurses, at any size: not that of the environment, and of the two other
@@ -801,6 +816,7 @@ struct screen *screen_open(int rows, int columns, bool has_colour)
     screen->capacity = SCREEN_BYTES;
     screen->bytes = malloc(screen->capacity);
     screen->file = memory_open();
+    screen->max = memory_max();
     if (screen->bytes && screen->file && screen_start(screen, has_colour) == 0 &&
         screen_resize(screen, rows, columns) == 0)
         return screen;

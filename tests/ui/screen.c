@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <vterm.h>
 #include <wchar.h>
 
@@ -1071,6 +1072,43 @@ static void many_frames_need_no_more_memory(void **state)
     }
 }
 
+static struct rlimit limit_files(rlim_t bytes)
+{
+    struct rlimit before, now;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    now = (struct rlimit){.rlim_cur = bytes, .rlim_max = before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
+    return before;
+}
+
+/* What is cut off would be missing on the terminal for ever. */
+static void files_may_have_a_limit(void **state)
+{
+    struct rlimit before = limit_files(64 * 1024);
+    uint32_t seed = 1;
+    size_t n;
+
+    (void)state;
+    open_xterm();
+    for (int i = 0; i < 100; i++) {
+        static struct row content;
+
+        random_row(&seed, &content);
+        put(i % ROWS, &content);
+        screen_redraw(t.screen);
+        frame();
+    }
+    limit_files(0);
+    screen_redraw(t.screen);
+    assert_null(screen_frame(t.screen, &n));
+    assert_int_equal(errno, EFBIG);
+    assert_null(screen_open(ROWS, COLUMNS, true));
+    assert_int_equal(errno, EFBIG);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
 static void it_tells_the_keys_of_the_terminal(void **state)
 {
     struct keys keys;
@@ -1139,6 +1177,7 @@ int main(void)
         CASE(handlers_of_signals_stay),
         CASE(some_terminals_cannot_show_it),
         CASE(many_frames_need_no_more_memory),
+        CASE(files_may_have_a_limit),
         CASE(it_tells_the_keys_of_the_terminal),
     };
 
