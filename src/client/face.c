@@ -491,7 +491,7 @@ static void print_row(void *owner, size_t index, const struct row *row)
 void face_print_last(struct app *app)
 {
     struct printer printer = {.app = app};
-    size_t rows = (size_t)(app->layout.pane_rows + app->layout.inspector_rows);
+    size_t rows = (size_t)app->layout.pane_rows + (size_t)app->layout.inspector_rows;
 
     pane_resize(&app->pane, rows < LAST_ROWS ? rows : LAST_ROWS, (size_t)app->columns);
     pane_to_bottom(&app->pane);

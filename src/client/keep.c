@@ -157,7 +157,7 @@ static int keep_add_line(struct app *app, const struct channel *channel,
  * next piece. */
 void keep_line(struct app *app, const struct channel *channel, const struct scrollback_line *line)
 {
-    if (app->log_fd >= 0 && app->log_pending.length + 2 * LOG_SHOWN > LOG_QUEUE)
+    if (app->log_fd >= 0 && buf_room(&app->log_pending) < (size_t)2 * LOG_SHOWN)
         keep_flush(app);
     if (app->log_fd >= 0 && keep_add_line(app, channel, line) < 0)
         keep_fail(app, errno);

@@ -497,14 +497,12 @@ static bool pen_step(struct pen *pen, int row)
 
     if (!column_address || abs(row - pen->row) > 1)
         return false;
-    if (row < pen->row && has_index)
+    if ((row < pen->row && !has_index) || (row > pen->row && !cursor_down))
+        return false;
+    if (row < pen->row)
         text_add(&pen->text, "\033M");
-    else if (row < pen->row)
-        return false;
-    else if (row > pen->row && cursor_down)
-        add_capability(&pen->text, cursor_down);
     else if (row > pen->row)
-        return false;
+        add_capability(&pen->text, cursor_down);
     pen->row = row;
     return true;
 }
