@@ -343,12 +343,26 @@ int kit_await_row(struct kit_terminal *terminal, const char *text)
     return row;
 }
 
+/* Who looks reads too: a part that was looked at before may be right now, and nothing more come. */
+static bool terminal_looks(struct kit_terminal *terminal, kit_looks *looks, void *context,
+                           int64_t deadline)
+{
+    size_t before;
+
+    do {
+        before = terminal->stream.bytes.length;
+        if (looks(terminal, context))
+            return true;
+    } while (terminal->stream.bytes.length != before && !kit_is_over(deadline));
+    return false;
+}
+
 void kit_await_looks(struct kit_terminal *terminal, kit_looks *looks, void *context,
                      const char *what)
 {
     int64_t deadline = kit_deadline();
 
-    while (!looks(terminal, context)) {
+    while (!terminal_looks(terminal, looks, context, deadline)) {
         if (terminal->is_ended || kit_is_over(deadline)) {
             terminal_show(terminal);
             kit_fail("waited in vain for: %s%s", what,

@@ -167,6 +167,31 @@ static void keys_make_signals_and_resize_is_seen(void **state)
     assert_int_equal(kit_terminal_end(terminal), 128 + SIGINT);
 }
 
+/* Looks at the second row until it holds something, having looked at the first one before. */
+static bool two_rows_are_there(struct kit_terminal *terminal, void *context)
+{
+    bool has_first = strcmp(kit_row(terminal, 0), "gone") == 0;
+
+    (void)context;
+    if (!has_first)
+        kit_press(terminal, "\n");
+    while (*kit_row(terminal, 1) == '\0')
+        continue;
+    return has_first;
+}
+
+static void looking_is_done_again_after_reading(void **state)
+{
+    struct kit_terminal *terminal =
+        show_shell("stty -echo; printf go; read x; printf 'ne\\r\\ntwo'; exec sleep 100");
+    int64_t begin = clock_now();
+
+    (void)state;
+    kit_await_row(terminal, "go");
+    kit_await_looks(terminal, two_rows_are_there, NULL, "two rows");
+    assert_true(clock_now() - begin < KIT_DEADLINE_NS);
+}
+
 /* Each half is read by itself. */
 static void a_character_in_two_halves_is_one(void **state)
 {
@@ -256,6 +281,7 @@ int main(void)
         cmocka_unit_test_teardown(screen_shows_what_was_written, kit_cleanup),
         cmocka_unit_test_teardown(settings_outlive_the_program, kit_cleanup),
         cmocka_unit_test_teardown(keys_make_signals_and_resize_is_seen, kit_cleanup),
+        cmocka_unit_test_teardown(looking_is_done_again_after_reading, kit_cleanup),
         cmocka_unit_test_teardown(a_character_in_two_halves_is_one, kit_cleanup),
         cmocka_unit_test_teardown(a_stalled_terminal_blocks_its_program, kit_cleanup),
         cmocka_unit_test_teardown(peers_talk_and_reset, kit_cleanup),
