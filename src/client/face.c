@@ -404,6 +404,23 @@ static void input_scroll(struct app *app, const struct editor_view *view, size_t
             step < view->cursor - app->input_start ? step : view->cursor - app->input_start;
 }
 
+/* Shows more of the beginning where all behind it has room: the row has become longer, or the line
+ * shorter. */
+static void input_unscroll(struct app *app, const struct editor_view *view, size_t used)
+{
+    struct editor_view whole = *view;
+    size_t step = (size_t)app->columns / 4 + 1;
+
+    whole.cursor = whole.length;
+    while (app->input_start > 0) {
+        size_t start = app->input_start > step ? app->input_start - step : 0;
+
+        if (!input_fits(app, &whole, start, used))
+            return;
+        app->input_start = start;
+    }
+}
+
 static void input_add_prompt(struct app *app, struct row *row, const struct editor_view *view)
 {
     struct channel *channel = app_focused(app);
@@ -441,6 +458,7 @@ static void face_input(struct app *app)
     editor_view(app->editor, &view);
     input_add_prompt(app, &row, &view);
     used = row.used;
+    input_unscroll(app, &view, used);
     input_scroll(app, &view, used);
     before = row;
     input_add(&before, &view, app->input_start, view.cursor);
