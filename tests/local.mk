@@ -42,6 +42,8 @@ check_PROGRAMS = \
 	tests/e2e/print-shows-controls \
 	tests/e2e/sixty-clients-one-stalled \
 	tests/ui/does-what-is-asked \
+	tests/ui/fits-any-size \
+	tests/ui/gives-the-terminal-back \
 	tests/ui/holds-several-targets \
 	tests/ui/leaves-in-order \
 	tests/ui/obeys-no-answer \
@@ -51,6 +53,7 @@ check_PROGRAMS = \
 	tests/ui/screen \
 	tests/ui/scrolls-the-pane \
 	tests/ui/steps-through-the-loop \
+	tests/ui/stops-and-goes-on \
 	tests/unit/address \
 	tests/unit/base \
 	tests/unit/buf \
@@ -101,7 +104,7 @@ BENCHES = \
 EXTRA_PROGRAMS = $(BENCHES)
 
 EXTRA_DIST += tests/bench/bench.h \
-	tests/e2e/backends.h tests/ui/calls.h tests/ui/corpus.h tests/ui/full.h \
+	tests/e2e/backends.h tests/ui/around.h tests/ui/calls.h tests/ui/corpus.h tests/ui/full.h \
 	tests/ui/harmless.h tests/ui/person.h tests/unit/nameserver.h tests/unit/turns.h
 endif
 
