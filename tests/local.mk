@@ -42,6 +42,7 @@ check_PROGRAMS = \
 	tests/e2e/print-shows-controls \
 	tests/e2e/sixty-clients-one-stalled \
 	tests/ui/does-what-is-asked \
+	tests/ui/edits-the-line \
 	tests/ui/fits-any-size \
 	tests/ui/gives-the-terminal-back \
 	tests/ui/holds-several-targets \
@@ -105,7 +106,8 @@ EXTRA_PROGRAMS = $(BENCHES)
 
 EXTRA_DIST += tests/bench/bench.h \
 	tests/e2e/backends.h tests/ui/around.h tests/ui/calls.h tests/ui/corpus.h tests/ui/full.h \
-	tests/ui/harmless.h tests/ui/person.h tests/unit/nameserver.h tests/unit/turns.h
+	tests/ui/harmless.h tests/ui/person.h tests/ui/typing.h tests/unit/nameserver.h \
+	tests/unit/turns.h
 endif
 
 # ---- running them: tests/run makes logs and tests/tally counts; one test is run by

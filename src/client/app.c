@@ -642,6 +642,7 @@ static int app_add_all(struct app *app)
 
 /* ---- the beginning ---- */
 
+/* What the last keys did to the line is painted by this turn, before it waits. */
 static bool app_pump(void *owner, bool may_wait)
 {
     struct app *app = owner;
@@ -649,13 +650,13 @@ static bool app_pump(void *owner, bool may_wait)
 
     if (app->is_over)
         return false;
-    result = may_wait ? loop_turn(app->loop) : loop_look(app->loop);
-    if (result < 0)
-        app_fail(app, "waiting", errno);
     if (editor_take_change(app->editor))
         app_touch(app, FACE_INPUT);
     if (editor_take_bells(app->editor) > 0)
         screen_beep(app->screen);
+    result = may_wait ? loop_turn(app->loop) : loop_look(app->loop);
+    if (result < 0)
+        app_fail(app, "waiting", errno);
     return !app->is_over;
 }
 
