@@ -387,8 +387,19 @@ static bool input_fits(const struct app *app, const struct editor_view *view, si
     return used + row.used < (size_t)app->columns;
 }
 
+/* Whether the character takes no column, and stands on the one before it. */
+static bool input_is_mark(const struct editor_view *view, size_t at)
+{
+    struct row row;
+
+    row_init(&row, ROW_COLUMNS_MAX);
+    row_add(&row, ROW_PLAIN, "x", 1);
+    input_add(&row, view, at, at + 1);
+    return row.used == 1;
+}
+
 /* Moves the start as little as is needed, and then by a few characters, so that it does not move
- * with every key. */
+ * with every key. Never to a mark, which would stand on the prompt. */
 static void input_scroll(struct app *app, const struct editor_view *view, size_t used)
 {
     size_t step = (size_t)app->columns / 4 + 1;
@@ -402,6 +413,9 @@ static void input_scroll(struct app *app, const struct editor_view *view, size_t
     while (app->input_start < view->cursor && !input_fits(app, view, app->input_start, used))
         app->input_start +=
             step < view->cursor - app->input_start ? step : view->cursor - app->input_start;
+    while (app->input_start > 0 && app->input_start < view->cursor &&
+           input_is_mark(view, app->input_start))
+        app->input_start++;
 }
 
 /* Shows more of the beginning where all behind it has room: the row has become longer, or the line

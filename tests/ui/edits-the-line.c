@@ -410,7 +410,8 @@ static struct strip make_strip(const char *first, int width, const char *mark)
 
 static void a_long_line_moves_sideways(void **state)
 {
-    const struct strip strips[] = {make_strip("#", 1, ""), make_strip("\xe4\xb8\x80", 2, "")};
+    const struct strip strips[] = {make_strip("#", 1, ""), make_strip("\xe4\xb8\x80", 2, ""),
+                                   make_strip("#", 1, "\xcc\x81")};
     static const int widths[] = {TYPING_COLUMNS, 20};
 
     for (size_t i = 0; i < TYPING_COUNT(widths); i++) {
