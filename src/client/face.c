@@ -418,6 +418,36 @@ static void input_scroll(struct app *app, const struct editor_view *view, size_t
         app->input_start++;
 }
 
+/* Returns the end of NAME, whole characters of UTF-8, that takes at most COLUMNS. */
+static const char *name_end(const char *name, size_t columns)
+{
+    struct row row;
+
+    for (;; name++) {
+        row_init(&row, ROW_COLUMNS_MAX);
+        row_print(&row, ROW_PLAIN, "%s", name);
+        if (row.used <= columns && (*name & 0xc0) != 0x80)
+            return name;
+    }
+}
+
+/* One that is too long loses its middle: hosts differ at the beginning, ports and files at the end.
+ */
+static void input_add_name(struct row *row, const char *name)
+{
+    size_t columns = row->columns;
+    size_t at_end = columns / 2;
+
+    if (name_end(name, columns) == name) {
+        row_print(row, ROW_STRONG, "%s", name);
+        return;
+    }
+    row->columns = columns - at_end - 1;
+    row_print(row, ROW_STRONG, "%s", name);
+    row->columns = columns;
+    row_print(row, ROW_STRONG, "~%s", name_end(name, at_end));
+}
+
 /* Shows more of the beginning where all behind it has room: the row has become longer, or the line
  * shorter. */
 static void input_unscroll(struct app *app, const struct editor_view *view, size_t used)
@@ -445,8 +475,8 @@ static void input_add_prompt(struct app *app, struct row *row, const struct edit
         struct editor_view search = {.line = view->search, .length = view->search_length};
 
         input_add(row, &search, 0, search.length);
-    } else if (channel) {
-        row_print(row, ROW_STRONG, "%s", app_name(app, channel));
+    } else if (channel && row->columns > 0) {
+        input_add_name(row, app_name(app, channel));
     }
     row->columns = columns;
     row_print(row, ROW_STRONG, "%s", columns > 8 ? "> " : ">");

@@ -226,6 +226,41 @@ static void the_prompt_names_the_connection_in_focus(void **state)
     typing_quit(&second);
 }
 
+/* Of a name that would take more than half of the row both ends are seen: FIRST columns of its
+ * beginning, LAST of its end, in which one character takes two bytes. */
+static void await_short_prompt(const struct full *full, const char *target, int first, int last)
+{
+    char prompt[128];
+
+    snprintf(prompt, sizeof prompt, "%.*s~%s> ", first, target,
+             target + strlen(target) - (size_t)last - 1);
+    typing_await_behind(full, prompt, "here|");
+}
+
+static void a_long_name_leaves_room_for_the_line(void **state)
+{
+    char target[100] = "unix:";
+    char *path = target + strlen(target);
+    const char *const argv[] = {"pollspin", target, NULL};
+    struct full full;
+    int listener;
+
+    (void)state;
+    snprintf(path, 90, "%s/a-name-as-long-as-some-are-h\xc3\xa9", kit_folder());
+    listener = kit_listen_unix(path);
+    full.terminal = kit_terminal(TYPING_ROWS, TYPING_COLUMNS, argv);
+    full.server = kit_accept(listener);
+    kit_press(full.terminal, "here");
+    await_short_prompt(&full, target, 19, 20);
+    kit_resize(full.terminal, TYPING_ROWS, 20);
+    await_short_prompt(&full, target, 4, 5);
+    kit_resize(full.terminal, TYPING_ROWS, 14);
+    await_short_prompt(&full, target, 3, 3);
+    kit_press(full.terminal, KEY_ENTER);
+    assert_string_equal(full_hear(&full), "here");
+    typing_quit(&full);
+}
+
 static void wide_characters_take_two_columns(void **state)
 {
     static const struct typing_step steps[] = {
@@ -843,6 +878,7 @@ int main(void)
         cmocka_unit_test_teardown(keys_are_shown_at_once, kit_cleanup),
         cmocka_unit_test_teardown(ctrl_l_paints_anew, kit_cleanup),
         cmocka_unit_test_teardown(the_prompt_names_the_connection_in_focus, kit_cleanup),
+        cmocka_unit_test_teardown(a_long_name_leaves_room_for_the_line, kit_cleanup),
         cmocka_unit_test_teardown(wide_characters_take_two_columns, kit_cleanup),
         cmocka_unit_test_teardown(marks_stay_with_their_character, kit_cleanup),
         cmocka_unit_test_teardown(quoted_controls_are_made_visible, kit_cleanup),
