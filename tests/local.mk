@@ -47,6 +47,7 @@ check_PROGRAMS = \
 	tests/ui/gives-the-terminal-back \
 	tests/ui/holds-several-targets \
 	tests/ui/leaves-in-order \
+	tests/ui/never-stands-still \
 	tests/ui/obeys-no-answer \
 	tests/ui/obeys-no-argument \
 	tests/ui/obeys-no-server \
