@@ -41,11 +41,13 @@ check_PROGRAMS = \
 	tests/e2e/pollspin-survives-a-hostile-server \
 	tests/e2e/print-shows-controls \
 	tests/e2e/sixty-clients-one-stalled \
+	tests/ui/changes-the-backend \
 	tests/ui/does-what-is-asked \
 	tests/ui/edits-the-line \
 	tests/ui/fits-any-size \
 	tests/ui/gives-the-terminal-back \
 	tests/ui/holds-several-targets \
+	tests/ui/keeps-its-memory \
 	tests/ui/leaves-in-order \
 	tests/ui/never-stands-still \
 	tests/ui/obeys-no-answer \
@@ -54,6 +56,7 @@ check_PROGRAMS = \
 	tests/ui/plain \
 	tests/ui/screen \
 	tests/ui/scrolls-the-pane \
+	tests/ui/shows-the-calls \
 	tests/ui/steps-through-the-loop \
 	tests/ui/stops-and-goes-on \
 	tests/unit/address \

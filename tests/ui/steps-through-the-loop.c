@@ -119,6 +119,18 @@ static void the_loop_stands_still(void **state)
     leave(&full, &calls);
 }
 
+/* Makes turns until the connection stands. */
+static void step_until_open(const struct full *full)
+{
+    int64_t deadline = clock_now() + KIT_DEADLINE_NS;
+
+    while (shown_row(full->terminal, ROWS, "  open") < 0) {
+        assert_true(clock_now() < deadline);
+        kit_press(full->terminal, " ");
+        kit_watch(full->terminal, 20 * CLOCK_MILLISECOND);
+    }
+}
+
 /* The connection is not even begun before the first turns. */
 static void it_can_begin_so(void **state)
 {
@@ -131,9 +143,8 @@ static void it_can_begin_so(void **state)
     await_words(&full, "About to wait with ");
     kit_await_row(full.terminal, STEP_KEYS);
     kit_await_row(full.terminal, "  connecting to ");
-    kit_press(full.terminal, "      ");
+    step_until_open(&full);
     full.server = kit_accept(listener);
-    kit_await_row(full.terminal, "  open");
     kit_press(full.terminal, "c");
     kit_await_gone(full.terminal, STEP_KEYS);
     kit_press(full.terminal, KEY_CTRL('d'));
@@ -159,6 +170,7 @@ static void a_space_makes_one_turn(void **state)
     kit_press(full.terminal, " ");
     await_words(&full, "read 25 bytes from 127.0.0.1:");
     expect_waits(&full, &calls, waits + 4);
+    shown_read(&shown, full.terminal, ROWS); /* what was awaited may have been half a frame */
     assert_non_null(strstr(shown.words, "1 was ready"));
     assert_non_null(strstr(shown.words, "(tcp 127.0.0.1:"));
     kit_await_row(full.terminal, "a line of twenty-five by");
@@ -203,6 +215,24 @@ static void what_came_back_is_told(void **state)
     await_words(&full, "the time limit was over");
     kit_press(full.terminal, " ");
     await_words(&full, "turned the spinner");
+    leave(&full, &calls);
+}
+
+/* What the loop did by itself in between was no step. */
+static void a_second_beginning_tells_of_one_wait(void **state)
+{
+    struct full full;
+    struct calls calls;
+    struct turns turns = {.calls = &calls};
+
+    (void)state;
+    turns.waits = start(&full, &calls) + STEPS;
+    kit_press(full.terminal, "c");
+    kit_await_looks(full.terminal, has_waits, &turns, "waits without steps");
+    kit_press(full.terminal, KEY_F5);
+    await_words(&full, "About to ");
+    await_words(&full, "It came back");
+    assert_null(strstr(shown.words, "was called"));
     leave(&full, &calls);
 }
 
@@ -297,6 +327,13 @@ static void a_call_is_explained_meanwhile(void **state)
 
 /* ---- the rest of the world ---- */
 
+static bool is_in_last_row(struct kit_terminal *terminal, void *context)
+{
+    const int *rows = context;
+
+    return strstr(kit_row(terminal, *rows - 1), STEP_KEYS) != NULL;
+}
+
 static void the_size_may_change(void **state)
 {
     struct full full;
@@ -305,13 +342,10 @@ static void the_size_may_change(void **state)
     (void)state;
     start(&full, &calls);
     kit_resize(full.terminal, 40, 100);
-    kit_await_looks(full.terminal, has_words, "", "something");
-    while (kit_await_row(full.terminal, STEP_KEYS) != 39)
-        kit_watch(full.terminal, CLOCK_MILLISECOND);
+    kit_await_looks(full.terminal, is_in_last_row, &(int){40}, "keys in row 40");
     kit_resize(full.terminal, 1, 1);
     kit_resize(full.terminal, ROWS, COLUMNS);
-    while (kit_await_row(full.terminal, STEP_KEYS) != ROWS - 1)
-        kit_watch(full.terminal, CLOCK_MILLISECOND);
+    kit_await_looks(full.terminal, is_in_last_row, &(int){ROWS}, "keys in row 24");
     await_words(&full, "About to call");
     leave(&full, &calls);
 }
@@ -335,14 +369,13 @@ static bool is_other_screen(struct kit_terminal *terminal, void *is)
 }
 
 /* Whether the process has been stopped: proc(5). */
-static bool is_stopped(struct kit_terminal *terminal, void *context)
+static bool is_stopped(struct kit_terminal *terminal)
 {
     char path[64];
     char text[512] = "";
     const char *rest;
     FILE *file;
 
-    (void)context;
     snprintf(path, sizeof path, "/proc/%d/stat", (int)kit_terminal_pid(terminal));
     file = fopen(path, "re");
     assert_non_null(file);
@@ -354,9 +387,13 @@ static bool is_stopped(struct kit_terminal *terminal, void *context)
 
 static void stop_and_go_on(const struct full *full)
 {
+    int64_t deadline = clock_now() + KIT_DEADLINE_NS;
+
     kit_await_looks(full->terminal, is_other_screen, &(bool){false}, "the screen of before");
-    while (!is_stopped(full->terminal, NULL))
+    while (!is_stopped(full->terminal)) {
+        assert_true(clock_now() < deadline);
         kit_watch(full->terminal, CLOCK_MILLISECOND);
+    }
     kill(kit_terminal_pid(full->terminal), SIGCONT);
     kit_await_looks(full->terminal, is_other_screen, &(bool){true}, "our screen");
     kit_await_row(full->terminal, STEP_KEYS);
@@ -448,6 +485,7 @@ int main(void)
         CASE(a_space_makes_one_turn),
         CASE(as_many_turns_as_spaces),
         CASE(what_came_back_is_told),
+        CASE(a_second_beginning_tells_of_one_wait),
         CASE(what_comes_meanwhile_is_shown_later),
         CASE(the_end_of_the_connection_is_found),
         CASE(a_call_is_explained_meanwhile),
