@@ -25,6 +25,8 @@
 
 enum { CLIENT_UNREACHABLE = 3, CLIENT_TIMED_OUT = 4, CLIENT_RESET = 5 };
 
+enum { CLIENT_PATIENCE_MS = 100 /* with who reads the calls, while keys are no signals */ };
+
 static const int client_exit_of[] = {
     [SESSION_CLOSED] = MAIN_OK,
     [SESSION_SHOWN] = MAIN_OK,
@@ -107,6 +109,20 @@ static void client_fill_app_options(const struct client *client, struct app_opti
     };
 }
 
+/* A reader of the calls that sleeps must not hold up the screen: Ctrl-C would not help there. The
+ * open file is our own. */
+static void client_share_calls(struct client *client, struct app_options *options)
+{
+    int fd = client->inspect.fd;
+
+    if (!client->options.inspect_file)
+        return;
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    client->inspect.patience_ms = CLIENT_PATIENCE_MS;
+    options->on_call = strace_to_file;
+    options->owner = &client->inspect;
+}
+
 /* Returns false where it cannot start, having said why. */
 static bool client_run_app(struct client *client)
 {
@@ -116,10 +132,7 @@ static bool client_run_app(struct client *client)
     const char *what;
 
     client_fill_app_options(client, &options);
-    if (client->options.inspect_file) {
-        options.on_call = strace_to_file;
-        options.owner = &client->inspect;
-    }
+    client_share_calls(client, &options);
     app = app_new(&options, &what);
     if (!app) {
         die_warn("no full screen, going on without: %s: %s", what, strerror(errno));

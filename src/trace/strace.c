@@ -29,16 +29,20 @@ size_t strace_format(const struct poller_call *call, char *bytes, size_t size)
     return length + (text_is_cut(&tail) ? TAIL - 1 : tail.length);
 }
 
-/* Returns what write(2) would, and 0 where whoever gave us FD made it O_NONBLOCK and there was no
- * room, but is now. */
-static ssize_t strace_put(int fd, const char *line, size_t n)
+/* Returns what write(2) would, and 0 where the descriptor is O_NONBLOCK and there was no room, but
+ * is now. */
+static ssize_t strace_put(const struct strace_file *file, const char *line, size_t n)
 {
-    struct pollfd room = {.fd = fd, .events = POLLOUT};
-    ssize_t written = write(fd, line, n);
+    struct pollfd room = {.fd = file->fd, .events = POLLOUT};
+    ssize_t written = write(file->fd, line, n);
+    int ready;
 
-    if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        written = poll(&room, 1, -1) < 0 ? -1 : 0;
-    return written;
+    if (written >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+        return written;
+    ready = poll(&room, 1, file->patience_ms > 0 ? file->patience_ms : -1);
+    if (ready == 0)
+        errno = EAGAIN;
+    return ready > 0 ? 0 : -1;
 }
 
 /* Whether it was a signal that cut a write to FD short. Otherwise there is room, or nobody waited.
@@ -57,7 +61,7 @@ void strace_to_file(void *owner, const char *line, size_t n)
     struct strace_file *file = owner;
 
     while (n > 0 && !file->error) {
-        ssize_t written = strace_put(file->fd, line, n);
+        ssize_t written = strace_put(file, line, n);
 
         if (written < 0) {
             file->error = errno;

@@ -31,11 +31,12 @@ struct strace {
 /* Hands a line for every call of POLLER to WRITE from now on. */
 void strace_start(struct strace *strace, struct poller *poller, strace_fn *write, void *owner);
 
-/* Where lines go to a descriptor. It is waited for, until a signal comes: a lost line would be a
- * lie, and so that is an error. */
+/* Where lines go to a descriptor. It is waited for, until a signal comes or patience ends (EAGAIN):
+ * a lost line would be a lie, and so either is an error. */
 struct strace_file {
     int fd;
-    int error; /* errno of the write that failed; nothing is written any more */
+    int patience_ms; /* for one that is O_NONBLOCK; 0: for ever */
+    int error;       /* errno of the write that failed; nothing is written any more */
 };
 
 /* The strace_fn whose owner is a struct strace_file. */

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -337,6 +338,25 @@ static void a_stuck_reader_gives_way_to_a_signal(void **state)
     close(ends[1]);
 }
 
+static void a_stuck_reader_is_waited_for_in_bounds(void **state)
+{
+    struct strace_file file = {.patience_ms = 10};
+    static char line[STRACE_LINE];
+    int64_t start = clock_now();
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    file.fd = ends[1];
+    for (int i = 0; i < 1000 && !file.error; i++)
+        strace_to_file(&file, line, sizeof line);
+    assert_int_equal(file.error, EAGAIN);
+    assert_in_range(clock_now() - start, 10 * CLOCK_MILLISECOND, KIT_DEADLINE_NS);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +369,7 @@ int main(void)
         cmocka_unit_test(choice_of_a_backend),
         cmocka_unit_test(the_list_ends),
         cmocka_unit_test(a_stuck_reader_gives_way_to_a_signal),
+        cmocka_unit_test(a_stuck_reader_is_waited_for_in_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
