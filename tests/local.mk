@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Every test is a cmocka program of its own. Adding one is a line in check_PROGRAMS: its source has
+# Every test is a cmocka program of its own. Adding one is a line in MOST_TESTS: its source has
 # the same name with .c, and all link the kit.
 if HAVE_TESTS
 AM_CPPFLAGS += -I$(top_srcdir)/tests $(CMOCKA_CFLAGS) $(VTERM_CFLAGS)
@@ -17,7 +17,9 @@ libtestkit_a_SOURCES = \
 	tests/kit/stream.c \
 	tests/kit/terminal.c tests/kit/terminal.h
 
-check_PROGRAMS = \
+check_PROGRAMS = $(MOST_TESTS) $(SCREEN_TESTS)
+
+MOST_TESTS = \
 	tests/contract/contract \
 	tests/e2e/delay-ticks-without-drift \
 	tests/e2e/delayserver-announces-and-summarises \
@@ -41,24 +43,11 @@ check_PROGRAMS = \
 	tests/e2e/pollspin-survives-a-hostile-server \
 	tests/e2e/print-shows-controls \
 	tests/e2e/sixty-clients-one-stalled \
-	tests/ui/changes-the-backend \
 	tests/ui/does-what-is-asked \
 	tests/ui/edits-the-line \
-	tests/ui/fits-any-size \
-	tests/ui/gives-the-terminal-back \
 	tests/ui/holds-several-targets \
-	tests/ui/keeps-its-memory \
-	tests/ui/leaves-in-order \
-	tests/ui/never-stands-still \
-	tests/ui/obeys-no-answer \
-	tests/ui/obeys-no-argument \
-	tests/ui/obeys-no-server \
 	tests/ui/plain \
 	tests/ui/screen \
-	tests/ui/scrolls-the-pane \
-	tests/ui/shows-the-calls \
-	tests/ui/steps-through-the-loop \
-	tests/ui/stops-and-goes-on \
 	tests/unit/address \
 	tests/unit/base \
 	tests/unit/buf \
@@ -89,6 +78,22 @@ check_PROGRAMS = \
 	tests/unit/signal \
 	tests/unit/spinner \
 	tests/unit/tty
+
+# Left to the sanitizers, which see the same: under valgrind they take many minutes.
+SCREEN_TESTS = \
+	tests/ui/changes-the-backend \
+	tests/ui/fits-any-size \
+	tests/ui/gives-the-terminal-back \
+	tests/ui/keeps-its-memory \
+	tests/ui/leaves-in-order \
+	tests/ui/never-stands-still \
+	tests/ui/obeys-no-answer \
+	tests/ui/obeys-no-argument \
+	tests/ui/obeys-no-server \
+	tests/ui/scrolls-the-pane \
+	tests/ui/shows-the-calls \
+	tests/ui/steps-through-the-loop \
+	tests/ui/stops-and-goes-on
 
 tests_contract_contract_SOURCES = \
 	tests/contract/arguments.c \
@@ -135,7 +140,7 @@ endif
 
 check-valgrind: $(bin_PROGRAMS) check-programs
 	@LIMIT=600 WRAPPER='$(VALGRIND)' TEST_WRAPPER='$(VALGRIND)' \
-		$(RUN_TESTS) $${TESTS:-$(check_PROGRAMS)}
+		$(RUN_TESTS) $${TESTS:-$(MOST_TESTS)}
 
 # One after the other, and nothing else meanwhile.
 bench: $(bin_PROGRAMS) $(BENCHES)
