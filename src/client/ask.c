@@ -110,11 +110,19 @@ static bool function_on_key(struct app *app, enum keys_key key)
     }
 }
 
+/* What is typed and not worked on yet takes memory. */
+static void tell_kept(struct app *app, bool is_kept)
+{
+    if (!is_kept)
+        app_say(app, "what was typed is lost: %s", strerror(errno));
+}
+
 static void put_text(struct app *app, wchar_t c)
 {
     switch (c) {
     case CTRL_C:
-        editor_clear(app->editor);
+        if (!editor_clear(app->editor)) /* there must be a way to leave */
+            app_quit(app);
         break;
     case CTRL_Z:
         app_suspend(app);
@@ -127,7 +135,7 @@ static void put_text(struct app *app, wchar_t c)
     case CTRL_Q:
         break;
     default:
-        editor_put(app->editor, c);
+        tell_kept(app, editor_put(app->editor, c));
     }
 }
 
@@ -141,11 +149,11 @@ void ask_on_key(void *owner, const struct keys_event *event)
     if (event->key == KEYS_PASTE) {
         if (event->is_cut)
             app_say(app, "the paste was cut at %d bytes", KEYS_PASTE_MAX);
-        editor_paste(app->editor, event->bytes, event->length);
+        tell_kept(app, editor_paste(app->editor, event->bytes, event->length));
     } else if (event->key == KEYS_TEXT) {
         put_text(app, event->character);
     } else {
-        editor_put_bytes(app->editor, event->bytes, event->length);
+        tell_kept(app, editor_put_bytes(app->editor, event->bytes, event->length));
     }
 }
 
