@@ -237,25 +237,32 @@ static void while_lines_of_before_are_searched(void **state)
     typing_quit(&full);
 }
 
-/* Each character makes a search of the lines necessary, and such a pattern a long one. */
+/* Types KEYS again and again, and then a character that is there to be cleared. */
+static void search_for_much(const struct full *full, const char *keys)
+{
+    char text[TYPED_INTO_SEARCH];
+
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = keys[i % strlen(keys)];
+    kit_press(full->terminal, "\022");
+    kit_keys(full->terminal, text, sizeof text);
+    await_motion(full->terminal);
+    kit_press(full->terminal, "!\003");
+    typing_await(full, "|");
+    type_and_hear(full, "done");
+}
+
+/* Each key has the lines searched, for a pattern that can match in many ways, or goes further and
+ * further back. */
 static void while_much_is_typed_into_a_search(void **state)
 {
-    char *text = malloc(TYPED_INTO_SEARCH);
     struct full full;
 
     (void)state;
-    assert_non_null(text);
-    for (int i = 0; i < TYPED_INTO_SEARCH; i++)
-        text[i] = "t.*"[i % 3];
     write_history();
     start(&full);
-    kit_press(full.terminal, "\022");
-    kit_keys(full.terminal, text, TYPED_INTO_SEARCH);
-    await_motion(full.terminal);
-    kit_press(full.terminal, "\003");
-    typing_await(&full, "|");
-    free(text);
-    type_and_hear(&full, "done");
+    search_for_much(&full, "t.*");
+    search_for_much(&full, "\022");
     typing_quit(&full);
 }
 
