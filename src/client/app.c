@@ -313,8 +313,7 @@ static int app_write(struct app *app, const char *bytes, size_t n)
     return bytes ? tty_write(&app->tty, bytes, n) : -1;
 }
 
-/* Takes the terminal, at the start and after a stop. */
-static int app_take_terminal(struct app *app)
+static int app_try_terminal(struct app *app)
 {
     size_t n;
     const char *guard = screen_rescue(app->screen, &n);
@@ -334,6 +333,21 @@ static int app_take_terminal(struct app *app)
     app->is_urgent = true;
     app_touch(app, FACE_ALL);
     return 0;
+}
+
+/* Takes the terminal, at the start and after a stop. In the background the process is stopped in
+ * the middle of that, and a signal that makes it go on may be one that is to end it. */
+static int app_take_terminal(struct app *app)
+{
+    int result;
+
+    do {
+        loop_signals_tell();
+        if (app->is_over || app->is_on_screen)
+            return 0;
+        result = app_try_terminal(app);
+    } while (result < 0 && errno == EINTR);
+    return result;
 }
 
 static void app_give_terminal(struct app *app, bool is_last)
@@ -373,17 +387,21 @@ void app_suspend(struct app *app)
     app_resize(app);
 }
 
-/* Whoever stopped the process with SIGSTOP may have changed the terminal meanwhile. The other
- * screen is left first: one that is taken twice has forgotten where the cursor stood before. */
+/* Whoever stopped the process with SIGSTOP may have changed the terminal meanwhile. In the
+ * background it is stopped again here, and its going on is told once more. The other screen is left
+ * first: one that is taken twice has forgotten where the cursor stood before. */
 static void app_on_continue(struct app *app)
 {
     const char *bytes;
     size_t n;
 
-    if (!app->is_on_screen)
+    if (!app->is_on_screen || app->is_over)
         return;
-    if (tty_begin_again(&app->tty) < 0)
-        app_fail(app, "terminal", errno);
+    if (tty_begin_again(&app->tty) < 0) {
+        if (errno != EINTR)
+            app_fail(app, "terminal", errno);
+        return;
+    }
     bytes = screen_end(app->screen, &n);
     app_write(app, bytes, n);
     bytes = screen_begin(app->screen, &n);

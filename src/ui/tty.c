@@ -173,11 +173,12 @@ static bool is_raw(int fd)
            is.c_cc[VMIN] == 1 && is.c_cc[VTIME] == 0;
 }
 
+/* EINTR says that nothing was set, and perhaps that we were stopped for trying to. */
 static int take_modes(const struct tty *tty)
 {
     struct termios modes = raw_modes(&tty->before);
 
-    if (set_modes(tty->fd, &modes) < 0)
+    if (tcsetattr(tty->fd, TCSANOW, &modes) < 0)
         return -1;
     if (is_raw(tty->fd))
         return 0;
@@ -375,7 +376,8 @@ int tty_begin(struct tty *tty, const char *guard, size_t n)
         return -1;
     if (take_modes(tty) < 0 || watch_start(&tty->watch, tty->loop, tty->fd, POLLER_IN) < 0) {
         error = errno;
-        set_modes(tty->fd, &tty->before);
+        if (error != EINTR)
+            set_modes(tty->fd, &tty->before);
         rescue_disarm(COUNT(fatal));
         errno = error;
         return -1;
@@ -397,6 +399,12 @@ int tty_begin_again(struct tty *tty)
     return take_modes(tty);
 }
 
+/* Whether somebody else has the terminal by now, and has set its modes. */
+static bool is_taken(const struct tty *tty)
+{
+    return tcgetpgrp(tty->fd) != getpgrp() && !is_raw(tty->fd);
+}
+
 /* What has not been written by then is dropped: it must not come out between what the shell says
  * now. Where writing has failed the terminal may still take the guard, which is in no queue. */
 void tty_end(struct tty *tty)
@@ -411,7 +419,8 @@ void tty_end(struct tty *tty)
     }
     if (tty->output.error)
         rescue_write();
-    set_modes(tty->fd, &tty->before);
+    if (!is_taken(tty))
+        set_modes(tty->fd, &tty->before);
     rescue_disarm(COUNT(fatal));
 }
 

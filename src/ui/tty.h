@@ -45,14 +45,16 @@ int tty_open(struct tty *tty, struct loop *loop, tty_input_fn *on_input, loop_fn
 void tty_close(struct tty *tty);
 
 /* Takes the terminal: sets the modes and starts to read; GUARD, N bytes borrowed until tty_end, is
- * what a fatal signal writes. Returns 0, or -1 with errno. */
+ * what a fatal signal writes. Returns 0, or -1 with errno: EINTR where nothing was done for a
+ * signal came, in the background one that made the process go on. */
 int tty_begin(struct tty *tty, const char *guard, size_t n);
 
 /* Sets the modes again when somebody may have changed them. Where that is so, what they are now is
- * what will be given back. Returns 0, or -1 with errno. */
+ * what will be given back. Returns 0, or -1 with errno as tty_begin. */
 int tty_begin_again(struct tty *tty);
 
-/* Gives the modes back and stops reading. What is still to be written has at most 200 ms; the guard
+/* Gives the modes back, unless a shell has put us into the background and set its own, and stops
+ * reading. What is still to be written has at most 200 ms; the guard
  * is written where writing has failed before. */
 void tty_end(struct tty *tty);
 

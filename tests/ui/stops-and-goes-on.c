@@ -260,6 +260,30 @@ static void while_it_starts(void **state)
     }
 }
 
+/* A shell with job control ends what it has stopped by a signal, and by letting it go on in the
+ * background: there it would be stopped anew, as soon as it takes the terminal. */
+static void killed_while_it_is_stopped(void **state)
+{
+    static const char script[] =
+        "set -m; $TEST_WRAPPER \"$0\" \"$1\"; kill %1; kill -CONT %1;"
+        "while kill -0 %1 2>/dev/null; do sleep 0.01; wait %1; status=$?; done;"
+        "echo \"ended by $status\"";
+    const char *const argv[] = {"sh", "-c", script, kit_program("pollspin"), t.full.target, NULL};
+    int listener = kit_listen(&t.full.port);
+
+    (void)state;
+    need_stops();
+    snprintf(t.full.target, sizeof t.full.target, "127.0.0.1:%u", t.full.port);
+    t.full.terminal = kit_terminal(AROUND_ROWS, AROUND_COLUMNS, argv);
+    t.full.server = kit_accept(listener);
+    close(listener);
+    kit_await_row(t.full.terminal, "  open");
+    kit_press(t.full.terminal, KEY_CTRL('Z'));
+    kit_await_row(t.full.terminal, "ended by 143");
+    assert_false(kit_is_other_screen(t.full.terminal));
+    assert_int_equal(kit_terminal_end(t.full.terminal), 0);
+}
+
 /* ---- stopped by force ---- */
 
 static void set_settings(const struct termios *settings)
@@ -343,6 +367,7 @@ int main(void)
         cmocka_unit_test_teardown(on_a_terminal_that_takes_nothing, around_cleanup),
         cmocka_unit_test_teardown(again_and_again, around_cleanup),
         cmocka_unit_test_teardown(while_it_starts, around_cleanup),
+        cmocka_unit_test_teardown(killed_while_it_is_stopped, around_cleanup),
         cmocka_unit_test_teardown(by_force, around_cleanup),
         cmocka_unit_test_teardown(by_force_with_other_settings, around_cleanup),
         cmocka_unit_test_teardown(by_force_with_the_screen_given_back, around_cleanup),
