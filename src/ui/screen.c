@@ -600,6 +600,26 @@ static void place_cursor(struct screen *screen)
     screen->is_cursor_shown = is_shown;
 }
 
+/* Returns what sets the margins to the whole screen, whatever its size is by now: a frame that was
+ * under way when that changed has set those of before. */
+static const char *full_margins(void)
+{
+    bool has_usual = change_scroll_region && strncmp(change_scroll_region, "\033[", 2) == 0;
+
+    return has_usual ? "\033[r" : "";
+}
+
+static int write_margins(const struct screen *screen)
+{
+    const char *margins = full_margins();
+    ssize_t n = (ssize_t)strlen(margins);
+    ssize_t written = write(fileno(screen->file), margins, (size_t)n);
+
+    if (written >= 0 && written < n)
+        errno = ENOSPC;
+    return written == n ? 0 : -1;
+}
+
 /* Has ncurses draw all that has changed. */
 static int draw_whole(struct screen *screen, size_t *n)
 {
@@ -613,8 +633,11 @@ static int draw_whole(struct screen *screen, size_t *n)
     place_cursor(screen);
     if (screen->is_beeping)
         beep();
-    if (screen->needs_clear)
+    if (screen->needs_clear) {
         clearok(curscr, TRUE);
+        if (write_margins(screen) < 0)
+            return -1;
+    }
     return write_frame() < 0 ? -1 : memory_read(screen, n);
 }
 
@@ -684,6 +707,7 @@ const char *screen_end(struct screen *screen, size_t *n)
 
     set_term(screen->handle);
     text_init(&text, screen->bytes, screen->capacity);
+    text_add(&text, "%s", full_margins());
     add_capability(&text, exit_attribute_mode);
     if (screen->is_coloured)
         add_capability(&text, orig_pair);
@@ -706,8 +730,7 @@ static void make_rescue(struct screen *screen)
     struct text text;
 
     text_init(&text, screen->rescue, sizeof screen->rescue);
-    if (change_scroll_region && strncmp(change_scroll_region, "\033[", 2) == 0)
-        text_add(&text, "\033[r");
+    text_add(&text, "%s", full_margins());
     add_capability(&text, exit_insert_mode);
     add_capability(&text, enter_am_mode);
     add_capability(&text, exit_attribute_mode);

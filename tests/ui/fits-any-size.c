@@ -375,21 +375,17 @@ static bool has_terminfo(const char *name)
     return kit_has("infocmp") && kit_end(kit_run("infocmp", name, NULL)) == 0;
 }
 
-/* A terminal gives up its margins with its size. One that has no other screen ends below what it
- * has shown. */
+/* One that has no other screen ends below what it has shown. */
 static void expect_restored(const struct termios *before, bool has_other_screen)
 {
-    static struct around_told told;
     int row, column;
 
-    around_expect_settings(t.full.terminal, before);
-    around_read(t.full.terminal, &told);
-    around_expect_modes(&told);
-    assert_false(told.has_insertion || told.has_application_keypad || told.is_styled);
     if (has_other_screen) {
-        around_expect_screen(t.full.terminal);
+        around_expect_all(t.full.terminal, before);
         return;
     }
+    around_expect_settings(t.full.terminal, before);
+    around_expect_told(t.full.terminal);
     kit_cursor(t.full.terminal, &row, &column);
     assert_int_equal(row, t.rows - 1);
     assert_int_equal(column, 0);

@@ -736,6 +736,62 @@ static void any_size_and_back(void **state)
     }
 }
 
+/* Scrolls all rows but the first and the last, which is done between margins. */
+static const char *scroll_some(size_t *n)
+{
+    const char *bytes;
+
+    for (int row = 1; row < t.rows - 2; row++)
+        put(row, &t.model[row + 1]);
+    put_text(t.rows - 2, ROW_PLAIN, "one more");
+    bytes = screen_frame(t.screen, n);
+    assert_non_null(bytes);
+    return bytes;
+}
+
+/* The terminal has grown before it gets a frame, and that sets margins for the size of before. */
+static void grow_under_a_frame(const char *name)
+{
+    const char *bytes;
+    size_t n;
+
+    open_terminal(name, 10, 40, true);
+    fill();
+    frame();
+    bytes = scroll_some(&n);
+    vterm_set_size(t.vterm, 20, 40);
+    feed(bytes, n);
+    assert_non_null(strstr(t.log, ";10r"));
+}
+
+static void expect_scrolling(void)
+{
+    for (int i = 0; i < t.rows; i++)
+        feed_text("x\r\n");
+    assert_int_equal(cursor().row, t.rows - 1);
+    assert_int_equal(cell_at(t.rows - 2, 0).chars[0], 'x');
+}
+
+static void margins_do_not_outlast_their_size(void **state)
+{
+    static const char *const names[] = {"xterm-256color", "linux", "vt100"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        grow_under_a_frame(names[i]);
+        resize(20, 40);
+        fill();
+        frame();
+        expect_scrolling();
+        close_terminal();
+        grow_under_a_frame(names[i]);
+        t.rows = 20;
+        end();
+        expect_scrolling();
+        close_terminal();
+    }
+}
+
 static void it_opens_at_any_size(void **state)
 {
     static const int sizes[][2] = {{1, 1}, {1, 30}, {30, 1}, {2, 200}, {MAX, 3}, {3, MAX}};
@@ -1165,6 +1221,7 @@ int main(void)
         CASE(every_cell_is_right_after_anything),
         CASE(other_terminals_are_right_too),
         CASE(any_size_and_back),
+        CASE(margins_do_not_outlast_their_size),
         CASE(it_opens_at_any_size),
         CASE(the_largest_size),
         CASE(the_environment_does_not_set_the_size),
