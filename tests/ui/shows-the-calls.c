@@ -310,6 +310,18 @@ static bool strip_has(struct kit_terminal *terminal, void *cell)
     return strchr(row, *(const char *)cell) && row[strspn(row, " .-|#")] == '\0';
 }
 
+/* On a slow machine the cell of an event may be that of a busy time. */
+static void say_until_it_is_in_the_strip(const struct full *full)
+{
+    int64_t deadline = clock_now() + KIT_DEADLINE_NS;
+
+    while (!strip_has(full->terminal, "|")) {
+        assert_true(clock_now() < deadline);
+        full_say(full, "a line");
+        kit_watch(full->terminal, 200 * CLOCK_MILLISECOND);
+    }
+}
+
 static void the_strip_shows_waits_and_events(void **state)
 {
     struct full full;
@@ -317,8 +329,7 @@ static void the_strip_shows_waits_and_events(void **state)
 
     start(&full, &calls, backend_of(state));
     kit_await_looks(full.terminal, strip_has, "-", "a timeout in the strip");
-    full_say(&full, "a line");
-    kit_await_looks(full.terminal, strip_has, "|", "an event in the strip");
+    say_until_it_is_in_the_strip(&full);
     calls_free(&calls);
 }
 
