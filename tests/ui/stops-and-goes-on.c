@@ -94,6 +94,19 @@ static void finish_line(void)
     full_await_input(&t.full, "");
 }
 
+/* Once at the start, and once after the stop: another time would be seen as a flash. */
+static void expect_taken_twice(void)
+{
+    const char *next = kit_raw(t.full.terminal, NULL);
+    int count = 0;
+
+    while ((next = strstr(next, "\033[?1049h"))) {
+        count++;
+        next++;
+    }
+    assert_int_equal(count, 2);
+}
+
 static void leave(void)
 {
     full_type(&t.full, "/quit");
@@ -117,6 +130,7 @@ static void stop_and_go_on(const char *key)
     await_ours();
     finish_line();
     leave();
+    expect_taken_twice();
     kit_await_row(t.full.terminal, "the shell speaks");
 }
 
