@@ -80,7 +80,8 @@ void app_did(struct app *app, const char *format, ...)
     inspector_did(app->inspector, "%s", clause);
 }
 
-void app_end(struct app *app)
+/* Ends the program at its next turn. */
+static void app_end(struct app *app)
 {
     app->is_over = true;
     loop_stop(app->loop);
@@ -446,11 +447,10 @@ static int app_catch_signals(struct app *app)
 
 /* ---- the connections ---- */
 
-static void app_on_data(void *owner, struct channel *channel, size_t n, size_t lines)
+static void app_on_data(void *owner, struct channel *channel, size_t n)
 {
     struct app *app = owner;
 
-    app->lines += lines;
     keep_flush(app);
     inspector_read(app->inspector, n);
     app_did(app, "read %zu byte%s from %s", n, n == 1 ? "" : "s", app_name(app, channel));

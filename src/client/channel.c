@@ -169,12 +169,11 @@ static int channel_on_data(void *owner, const char *bytes, size_t n)
 {
     struct channel *channel = owner;
     const struct channel_world *world = channel->world;
-    uint64_t before = channel->lines;
     int result = channel_take(channel, bytes, n);
     int error = errno;
 
     channel->last = loop_now(world->loop);
-    world->on_data(world->owner, channel, n, (size_t)(channel->lines - before));
+    world->on_data(world->owner, channel, n);
     errno = error;
     return result;
 }

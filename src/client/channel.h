@@ -21,8 +21,8 @@ struct channel_world {
     struct loop *loop;
     struct scrollback *scrollback;
     void *owner;
-    /* N bytes came in one read, and made LINES whole lines. */
-    void (*on_data)(void *owner, struct channel *channel, size_t n, size_t lines);
+    /* N bytes came in one read. */
+    void (*on_data)(void *owner, struct channel *channel, size_t n);
     /* A line, or a piece of one (goes_on), for the log; it is in the scrollback. Returns false when
      * it ends the last line that is wanted (--lines): what is behind it is dropped, and the
      * connection ends. */

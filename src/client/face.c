@@ -52,7 +52,7 @@ static struct face_layout lay_out(const struct app *app)
     return layout;
 }
 
-void face_lay_out(struct app *app)
+static void face_lay_out(struct app *app)
 {
     struct face_layout layout = lay_out(app);
     bool is_same = memcmp(&layout, &app->layout, sizeof layout) == 0 &&

@@ -66,8 +66,7 @@ struct app {
     unsigned name_count;
     struct channel *leaving[APP_CHANNELS]; /* gone, to be freed when the loop has made a turn */
     size_t leaving_count;
-    uint64_t lines;   /* received whole, over all channels */
-    uint64_t limited; /* those that count for --lines */
+    uint64_t limited; /* lines received that count for --lines */
 
     struct timer tick; /* the spinner's next frame, or the next second */
     int64_t start;
@@ -115,9 +114,6 @@ void app_say(struct app *app, const char *format, ...) __attribute__((format(pri
 /* Says what was done in consequence of the last wait, as inspector_did. */
 void app_did(struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Ends the program at its next turn; the first call counts. */
-void app_end(struct app *app);
-
 /* Gives the terminal back, stops the process, and takes the terminal again when it goes on. */
 void app_suspend(struct app *app);
 
@@ -147,7 +143,6 @@ void ask_submit(struct app *app, const char *line);
 
 /* ---- face.c ---- */
 
-void face_lay_out(struct app *app);
 void face_compose(struct app *app);
 void face_print_last(struct app *app); /* what the pane showed, on the screen of before */
 const char *face_label(void *owner, unsigned channel);
