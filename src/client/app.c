@@ -660,6 +660,16 @@ static int app_add_all(struct app *app)
 
 /* ---- the beginning ---- */
 
+static void app_check_history(struct app *app)
+{
+    int error = editor_history_error(app->editor);
+
+    if (error == app->history_error)
+        return;
+    app->history_error = error;
+    app_say(app, "what is typed is not kept: %s", strerror(error));
+}
+
 /* What the last keys did to the line is painted by this turn, before it waits. */
 static bool app_pump(void *owner, bool may_wait)
 {
@@ -740,6 +750,7 @@ static void app_init_view(struct app *app)
     if (app->options.shows_inspector)
         app_toggle_inspector(app);
     app->has_grabbed = false;
+    app_check_history(app);
     if (app->options.is_stepping)
         app_toggle_step(app);
 }
@@ -816,8 +827,10 @@ void app_run(struct app *app, struct app_result *result)
 {
     const char *line;
 
-    while (!app->is_over && (line = editor_read(app->editor)))
+    while (!app->is_over && (line = editor_read(app->editor))) {
         ask_submit(app, line);
+        app_check_history(app);
+    }
     if (!app->is_over)
         app_quit(app);   /* Ctrl-D, or Ctrl-C, on an empty line */
     loop_signals_tell(); /* one that came together with another end says more about it */

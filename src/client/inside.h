@@ -93,6 +93,7 @@ struct app {
     char about[2048];
     char stamp_format[64];
     char find[PANE_FIND];
+    int history_error; /* that was told; 0: none */
 
     struct output log;
     int log_fd; /* -1: there is no log */

@@ -626,6 +626,7 @@ static void a_history_that_cannot_be_kept_is_no_failure(void **state)
     (void)state;
     kit_env("XDG_STATE_HOME", "/dev/null");
     typing_start(&full);
+    kit_await_row(full.terminal, "what is typed is not kept: Not a directory");
     type_and_hear(&full, "one");
     kit_press(full.terminal, KEY_UP);
     typing_await(&full, "one|");
