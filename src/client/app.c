@@ -702,7 +702,7 @@ static struct editor *app_open_editor(struct app *app)
 {
     char path[4096];
     struct editor_options options = {
-        .program = "pollspin", .pump = app_pump, .complete = commands_complete, .owner = app};
+        .program = "pollspin", .pump = app_pump, .complete = ask_complete, .owner = app};
 
     if (history_path(path, sizeof path) == 0)
         options.history_path = path;

@@ -91,6 +91,7 @@ static bool function_on_key(struct app *app, enum keys_key key)
 {
     switch ((int)key) {
     case KEYS_F1:
+        scroll_to(app, false);
         commands_help(app);
         return true;
     case KEYS_F1 + 1:
@@ -155,6 +156,16 @@ void ask_on_key(void *owner, const struct keys_event *event)
     } else {
         tell_kept(app, editor_put_bytes(app->editor, event->bytes, event->length));
     }
+}
+
+/* What is possible is told below, where it has to be seen. */
+size_t ask_complete(void *owner, const char *line, size_t cursor, char *insert, size_t size)
+{
+    size_t count = commands_complete(owner, line, cursor, insert, size);
+
+    if (count > 1 && insert[0] == '\0')
+        scroll_to(owner, false);
+    return count;
 }
 
 void ask_submit(struct app *app, const char *line)

@@ -141,6 +141,7 @@ void app_remove(struct app *app, size_t index);
 
 void ask_on_key(void *owner, const struct keys_event *event);
 void ask_submit(struct app *app, const char *line);
+size_t ask_complete(void *owner, const char *line, size_t cursor, char *insert, size_t size);
 
 /* ---- face.c ---- */
 

@@ -754,6 +754,32 @@ static void tab_shows_what_is_possible(void **state)
     typing_quit(&full);
 }
 
+/* Who has scrolled back wants to see what he asked for all the same. */
+static void what_is_possible_is_shown_below(void **state)
+{
+    static const char *const answers[][2] = {{"/s\t", "-- spinner step stats"},
+                                             {KEY_F1, "paint the screen anew"}};
+    char line[32];
+    struct full full;
+
+    (void)state;
+    typing_start(&full);
+    for (int i = 0; i < 2 * TYPING_ROWS; i++) {
+        snprintf(line, sizeof line, "line %d", i);
+        full_say(&full, line);
+    }
+    kit_await_row(full.terminal, line);
+    for (size_t i = 0; i < TYPING_COUNT(answers); i++) {
+        kit_press(full.terminal, KEY_PAGE_UP);
+        await_title(full.terminal, " below");
+        kit_press(full.terminal, answers[i][0]);
+        kit_await_row(full.terminal, answers[i][1]);
+    }
+    typing_await(&full, "/s|");
+    kit_press(full.terminal, "\003");
+    typing_quit(&full);
+}
+
 /* ---- paste ---- */
 
 static void a_paste_is_one_line(void **state)
@@ -892,6 +918,7 @@ int main(void)
         cmocka_unit_test_teardown(ctrl_r_finds, kit_cleanup),
         cmocka_unit_test_teardown(tab_completes, kit_cleanup),
         cmocka_unit_test_teardown(tab_shows_what_is_possible, kit_cleanup),
+        cmocka_unit_test_teardown(what_is_possible_is_shown_below, kit_cleanup),
         cmocka_unit_test_teardown(a_paste_is_one_line, kit_cleanup),
         cmocka_unit_test_teardown(nothing_in_a_paste_is_a_command, kit_cleanup),
         cmocka_unit_test_teardown(what_is_typed_in_a_flood_arrives, around_cleanup),
