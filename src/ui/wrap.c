@@ -49,9 +49,11 @@ static bool wrap_put_word(struct wrap *wrap, struct row *row)
 
 bool wrap_row(struct wrap *wrap, struct row *row)
 {
-    if (*wrap->rest == '\n')
+    bool has_word = wrap->done < wrap->word.length;
+
+    if (!has_word && *wrap->rest == '\n')
         wrap->rest++;
-    if (wrap->done == wrap->word.length && *wrap->rest == '\0')
+    if (!has_word && *wrap->rest == '\0')
         return false;
     while (wrap_next_word(wrap) && wrap_put_word(wrap, row))
         continue;

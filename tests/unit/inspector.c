@@ -16,6 +16,7 @@
 #include "kit/random.h"
 #include "trace/strace.h"
 #include "ui/inspector.h"
+#include "ui/wrap.h"
 
 #define MS CLOCK_MILLISECOND
 
@@ -549,6 +550,23 @@ static void narrow_words(void **state)
     fail_msg("the words are missing");
 }
 
+static void a_paragraph_begins_a_row(void **state)
+{
+    static const char *const rows[] = {"one two", "three", "four"};
+    struct wrap wrap;
+    struct row row;
+
+    (void)state;
+    wrap_init(&wrap, "one two three\nfour"); /* the last word of the first moves down */
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        row_init(&row, 9);
+        assert_true(wrap_row(&wrap, &row));
+        assert_int_equal(row.length, strlen(rows[i]));
+        assert_memory_equal(row.bytes, rows[i], row.length);
+    }
+    assert_false(wrap_row(&wrap, &row));
+}
+
 static void with_few_rows_the_meters_stay(void **state)
 {
     static const char meters[] = "waiting";
@@ -838,6 +856,7 @@ int main(void)
         TEST(a_text_that_is_too_long_is_cut),
         TEST(what_is_about_to_be_asked),
         TEST(narrow_words),
+        TEST(a_paragraph_begins_a_row),
         TEST(with_few_rows_the_meters_stay),
         TEST(a_wide_screen_has_the_table_beside_the_calls),
         TEST(the_next_wait_in_words),
