@@ -383,6 +383,15 @@ static void options_choose_form(struct client_options *options)
     options_choose_oneline(options);
 }
 
+/* Who begins in step mode may stand before any wait for as long as it takes to explain it. */
+static void options_choose_timeout(struct client_options *options)
+{
+    int64_t *timeout_ns = &options->session.connect.timeout_ns;
+
+    if (*timeout_ns < 0)
+        *timeout_ns = options->is_stepping ? 0 : 30 * CLOCK_SECOND;
+}
+
 void options_parse(struct client_options *options, int argc, char **argv)
 {
     int option;
@@ -391,7 +400,7 @@ void options_parse(struct client_options *options, int argc, char **argv)
         .demo_interval_ns = 5 * CLOCK_SECOND,
         .scrollback_lines = OPTIONS_SCROLLBACK,
         .plain = {.spinner = spinner_list(0), .tick_ns = 50 * CLOCK_MILLISECOND},
-        .session = {.connect = {.family = AF_UNSPEC, .timeout_ns = 30 * CLOCK_SECOND}},
+        .session = {.connect = {.family = AF_UNSPEC, .timeout_ns = -1}},
     };
     opterr = 0;
     while ((option = getopt_long(argc, argv, options_letters, options_long_options, NULL)) >= 0) {
@@ -404,4 +413,5 @@ void options_parse(struct client_options *options, int argc, char **argv)
     if (options->target_count == 0)
         options->targets[options->target_count++] = "localhost";
     options_choose_form(options);
+    options_choose_timeout(options);
 }
