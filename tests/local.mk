@@ -151,7 +151,7 @@ style:
 
 tidy:
 	@cd $(srcdir) && find src -name '*.c' | xargs -n 4 -P 2 sh -c \
-		'clang-tidy --quiet "$$@" -- $(DEFS) -I$(abs_top_builddir) -Isrc $(CARES_CFLAGS) -std=gnu11' tidy
+		'clang-tidy --quiet "$$@" -- $(DEFS) -I$(abs_top_builddir) -Isrc $(CARES_CFLAGS) $(NCURSESW_CFLAGS) $(LIBEDIT_CFLAGS) -std=gnu11' tidy
 
 clean-local:
 	rm -rf test-logs
