@@ -613,8 +613,11 @@ static int write_margins(const struct screen *screen)
 {
     const char *margins = full_margins();
     ssize_t n = (ssize_t)strlen(margins);
-    ssize_t written = write(fileno(screen->file), margins, (size_t)n);
+    ssize_t written;
 
+    do
+        written = write(fileno(screen->file), margins, (size_t)n);
+    while (written < 0 && errno == EINTR);
     if (written >= 0 && written < n)
         errno = ENOSPC;
     return written == n ? 0 : -1;
