@@ -108,7 +108,8 @@ static unsigned long number_before(const char *text, const char *word)
 }
 
 /* A line that was lost would make every later one an interval late, so the least lateness of the
- * later half tells; an interval or ten are for a machine that has other things to do. */
+ * later half tells; an interval or ten are for a machine that has other things to do. One that has
+ * very many makes the server skip ticks of the others too, and say so: those are not lost. */
 static void everybody_else_is_on_time(void **state)
 {
     const char *backend = backend_of(state);
@@ -117,6 +118,7 @@ static void everybody_else_is_on_time(void **state)
     uint16_t port;
     int64_t worst = 0;
     int64_t least = 0;
+    int64_t skipped;
 
     server = start(backend, &port, path);
     connect_all(port, path);
@@ -131,13 +133,13 @@ static void everybody_else_is_on_time(void **state)
     kit_signal(server, SIGTERM);
     assert_int_equal(kit_end(server), 0);
     kit_await_stdout(server, "delayserver: 60 connections");
-    print_message("%s: 60 clients, 1 of them stalled: %d ticks each, %.1f ms late at worst; %lu "
+    skipped = (int64_t)number_before(kit_stdout(server, NULL), " skipped");
+    print_message("%s: 60 clients, 1 of them stalled: %d ticks each, %.1f ms late at worst; %lld "
                   "skipped\n",
-                  backend, TICKS, (double)worst / 1e6,
-                  number_before(kit_stdout(server, NULL), " skipped"));
-    assert_true(number_before(kit_stdout(server, NULL), " skipped") > 0);
+                  backend, TICKS, (double)worst / 1e6, (long long)skipped);
+    assert_true(skipped > 0);
     if (!kit_is_instrumented())
-        assert_true(least < 10 * INTERVAL);
+        assert_true(least < (10 + (skipped > TICKS ? skipped - TICKS : 0)) * INTERVAL);
 }
 
 int main(void)
