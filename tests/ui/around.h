@@ -59,24 +59,23 @@ static inline struct kit_terminal *around_shell(const char *script, const char *
 }
 
 /* Starts pollspin behind such a shell, stores the settings that it finds, and waits until it is
- * connected. In step mode that takes some turns, and each a key. */
+ * connected; or, with --step, until it stands before its first turn. */
 static inline void around_start(struct full *full, const char *const *options,
                                 struct termios *before)
 {
-    struct pollfd listener = {.fd = kit_listen(&full->port), .events = POLLIN};
     bool is_stepping = options && *options && strcmp(*options, "--step") == 0;
+    int listener = kit_listen(&full->port);
 
     snprintf(full->target, sizeof full->target, "127.0.0.1:%u", full->port);
     full->terminal = around_shell(AROUND_ODD_SHELL, options, full->target);
     *before = around_settings(full->terminal);
     kit_press(full->terminal, "\n");
-    while (is_stepping && poll(&listener, 1, 0) == 0) {
+    if (is_stepping) {
         kit_await_row(full->terminal, "Space makes one turn");
-        kit_press(full->terminal, " ");
-        kit_watch(full->terminal, CLOCK_MILLISECOND);
+        return;
     }
-    full->server = kit_accept(listener.fd);
-    close(listener.fd);
+    full->server = kit_accept(listener);
+    close(listener);
 }
 
 /* ---- what the terminal was told ---- */

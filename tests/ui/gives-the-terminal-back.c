@@ -43,7 +43,6 @@ enum { STATE_STEPS = 1, STATE_STALLED = 2 };
 
 struct situation {
     const char *name;
-    const char *options[4];
     void (*prepare)(struct full *full);
     unsigned flags;
 };
@@ -63,8 +62,10 @@ static void open_inspector(struct full *full)
     kit_await_row(full->terminal, "inspector: ");
 }
 
-static void await_step(struct full *full)
+static void begin_steps(struct full *full)
 {
+    await_prompt(full);
+    kit_press(full->terminal, KEY_F5);
     kit_await_row(full->terminal, "Space makes one turn");
 }
 
@@ -83,11 +84,11 @@ static void stall(struct full *full)
 }
 
 static const struct situation situations[] = {
-    {"at rest", {NULL}, await_prompt, 0},
-    {"with the inspector", {NULL}, open_inspector, 0},
-    {"step by step", {"--step"}, await_step, STATE_STEPS},
-    {"in a flood", {NULL}, begin_flood, 0},
-    {"stalled", {NULL}, stall, STATE_STALLED},
+    {"at rest", await_prompt, 0},
+    {"with the inspector", open_inspector, 0},
+    {"step by step", begin_steps, STATE_STEPS},
+    {"in a flood", begin_flood, 0},
+    {"stalled", stall, STATE_STALLED},
 };
 
 /* ---- one after the other ---- */
@@ -164,7 +165,7 @@ static void run_trial(void **state)
     struct full full;
     struct termios before;
 
-    around_start(&full, trial->situation->options, &before);
+    around_start(&full, NULL, &before);
     trial->situation->prepare(&full);
     begin_ending(&full, trial);
     if (is_stalled && end != END_HANG_UP)

@@ -167,7 +167,6 @@ static void with_the_inspector(void **state)
 static void step_by_step(const char *key)
 {
     start("--step");
-    kit_await_row(t.full.terminal, "Space makes one turn");
     send_stop(key);
     around_expect_all(t.full.terminal, &t.before);
     go_on();
