@@ -192,7 +192,8 @@ static struct {
     struct termios before;
     uint32_t seed;
     int round;
-    int signo; /* 0: none is going on */
+    int signo;       /* 0: none is going on */
+    int64_t span_ns; /* the longest delay */
     int64_t delay_ns;
     int early; /* the terminal had not been taken, or the program died of it */
     int late;  /* ... it had, or the program had ended */
@@ -204,7 +205,7 @@ static int rounds_of(int count)
 }
 
 /* Starts pollspin as far as the shell that waits for Enter. */
-static void begin_round(int round, int64_t most_ns)
+static void begin_round(int round)
 {
     struct full *full = &kills.full;
 
@@ -214,7 +215,7 @@ static void begin_round(int round, int64_t most_ns)
     kills.before = around_settings(full->terminal);
     kills.round = round;
     kills.signo = killers[kit_random(&kills.seed, COUNT(killers))];
-    kills.delay_ns = kit_random(&kills.seed, (uint32_t)most_ns);
+    kills.delay_ns = kit_random(&kills.seed, (uint32_t)kills.span_ns);
 }
 
 /* A sleep would be over too late by as much as the end of the program takes. */
@@ -239,14 +240,16 @@ static int kill_it(void)
     return status;
 }
 
-/* No moment is between the first byte and the first frame: a signal is told in a turn, and painting
- * is an earlier step of it. */
-static void count_moment(void)
+/* About as many are to be early as late, however fast the machine is just now. */
+static void count_moment(bool is_early)
 {
-    if (strstr(kit_raw(kills.full.terminal, NULL), other_screen))
-        kills.late++;
-    else
+    if (is_early) {
         kills.early++;
+        kills.span_ns += kills.span_ns / 8;
+    } else {
+        kills.late++;
+        kills.span_ns -= kills.span_ns / 8;
+    }
 }
 
 static void end_round(void **state)
@@ -265,10 +268,10 @@ static int kills_cleanup(void **state)
 }
 
 /* A spread over what happens before and after is what the rounds are for. */
-static void tell_rounds(int rounds, int64_t span, const char *early, const char *late)
+static void tell_rounds(int rounds, const char *early, const char *late)
 {
-    print_message("%d kills within %lld us: %d %s, %d %s\n", rounds, (long long)span / 1000,
-                  kills.early, early, kills.late, late);
+    print_message("%d kills within about %lld us: %d %s, %d %s\n", rounds,
+                  (long long)kills.span_ns / 1000, kills.early, early, kills.late, late);
     if (!kit_is_instrumented())
         assert_true(kills.early > 0 && kills.late > 0);
 }
@@ -277,6 +280,7 @@ static void begin_rounds(void)
 {
     memset(&kills, 0, sizeof kills);
     kills.seed = KILLS_SEED;
+    kills.span_ns = CLOCK_MILLISECOND;
 }
 
 static bool has_output(struct kit_terminal *terminal, void *text)
@@ -294,34 +298,34 @@ static void await_output(const char *text)
     kit_await_looks(kills.full.terminal, has_output, copy, "a certain output");
 }
 
-/* Returns a little more than the start takes, up to the first byte. */
-static int64_t start_span(void **state)
+/* Finds out how long it is up to the first byte. */
+static void measure_start(void **state)
 {
     int64_t begin;
 
-    begin_round(0, 1);
+    begin_round(0);
     begin = clock_now();
     await_output(other_screen);
-    begin = clock_now() - begin;
+    kills.span_ns = 2 * (clock_now() - begin);
     end_round(state);
-    return begin + begin / 2;
 }
 
+/* No moment is between the first byte and the first frame: a signal is told in a turn, and painting
+ * is an earlier step of it. */
 static void killed_while_it_starts(void **state)
 {
     int rounds = rounds_of(KILLS_AT_START);
-    int64_t span;
 
     begin_rounds();
-    span = start_span(state);
+    measure_start(state);
     for (int i = 0; i < rounds; i++) {
-        begin_round(i, span);
+        begin_round(i);
         kit_press(kills.full.terminal, "\n");
         assert_int_equal(kill_it(), 128 + kills.signo);
-        count_moment();
+        count_moment(!strstr(kit_raw(kills.full.terminal, NULL), other_screen));
         end_round(state);
     }
-    tell_rounds(rounds, span, "came before the terminal was taken", "after it");
+    tell_rounds(rounds, "came before the terminal was taken", "after it");
 }
 
 static void killed_as_it_takes_the_terminal(void **state)
@@ -330,7 +334,7 @@ static void killed_as_it_takes_the_terminal(void **state)
 
     begin_rounds();
     for (int i = 0; i < rounds; i++) {
-        begin_round(i, CLOCK_MILLISECOND);
+        begin_round(i);
         await_output(other_screen);
         assert_int_equal(kill_it(), 128 + kills.signo);
         end_round(state);
@@ -357,10 +361,11 @@ static void leave(int way)
 /* The one that comes first counts. */
 static void expect_kill_or_end(int way, int status)
 {
-    kills.early += status == 128 + kills.signo;
-    kills.late += status != 128 + kills.signo;
-    if (status != 128 + kills.signo)
+    bool is_killed = status == 128 + kills.signo;
+
+    if (!is_killed)
         assert_int_equal(status, way == BY_SIGTERM ? 128 + SIGTERM : 0);
+    count_moment(is_killed);
 }
 
 static void await_round_prompt(void)
@@ -371,36 +376,19 @@ static void await_round_prompt(void)
     full_await_input(&kills.full, "");
 }
 
-/* Returns a little more than the end takes. */
-static int64_t end_span(void **state)
-{
-    int64_t begin;
-
-    begin_round(0, 1);
-    await_round_prompt();
-    begin = clock_now();
-    leave(BY_QUIT);
-    kit_terminal_end(kills.full.terminal);
-    begin = clock_now() - begin;
-    end_round(state);
-    return begin + begin / 4;
-}
-
 static void killed_while_it_ends(void **state)
 {
     int rounds = rounds_of(KILLS_AT_END);
-    int64_t span;
 
     begin_rounds();
-    span = end_span(state);
     for (int i = 0; i < rounds; i++) {
-        begin_round(i, span);
+        begin_round(i);
         await_round_prompt();
         leave(i % WAYS);
         expect_kill_or_end(i % WAYS, kill_it());
         end_round(state);
     }
-    tell_rounds(rounds, span, "ended it", "came too late");
+    tell_rounds(rounds, "ended it", "came too late");
 }
 
 /* ---- all of them ---- */
