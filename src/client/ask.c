@@ -483,20 +483,27 @@ void app_set_tick(struct app *app, const char *milliseconds)
     timer_set(&app->tick, loop_now(app->loop));
 }
 
+static void set_timestamps(struct app *app, const char *format)
+{
+    if (strlen(format) >= sizeof app->stamp_format || !stamp_is_possible(format)) {
+        app_note(app, "/timestamps: '%s' makes no text, or too long a one", format);
+        return;
+    }
+    snprintf(app->stamp_format, sizeof app->stamp_format, "%s", format);
+    app->pane.stamp_format = app->stamp_format;
+}
+
+/* Without a format they come back in the one that they had. */
 void app_toggle_timestamps(struct app *app, const char *format)
 {
-    if (!format && app->pane.stamp_format) {
+    if (format)
+        set_timestamps(app, format);
+    else if (app->pane.stamp_format)
         app->pane.stamp_format = NULL;
-    } else {
-        if (!format)
-            format = app->options.default_format;
-        if (strlen(format) >= sizeof app->stamp_format || !stamp_is_possible(format)) {
-            app_note(app, "/timestamps: '%s' makes no text, or too long a one", format);
-            return;
-        }
-        snprintf(app->stamp_format, sizeof app->stamp_format, "%s", format);
+    else if (app->stamp_format[0] != '\0')
         app->pane.stamp_format = app->stamp_format;
-    }
+    else
+        set_timestamps(app, app->options.default_format);
     app_touch(app, FACE_PANE);
 }
 

@@ -624,6 +624,8 @@ static void timestamps_come_and_go(void **state)
     full_type(&full, "/timestamps");
     await_row_is(full.terminal, 1, "hello");
     await_row_is(full.terminal, 2, "there");
+    full_type(&full, "/timestamps"); /* as they were */
+    await_row_is(full.terminal, 1, "[%] hello");
     quit(&full);
 }
 
