@@ -197,16 +197,21 @@ static void app_on_pace(void *owner)
 
 /* ---- time ---- */
 
-static bool app_is_spinning(const struct app *app)
+static bool app_has_live_channel(const struct app *app)
 {
     struct session_view view;
 
-    for (size_t i = 0; app->options.is_animated && i < app->channel_count; i++) {
+    for (size_t i = 0; i < app->channel_count; i++) {
         session_look(channel_session(app->channels[i]), &view);
         if (view.state != SESSION_ENDED)
             return true;
     }
     return false;
+}
+
+static bool app_is_spinning(const struct app *app)
+{
+    return app->options.is_animated && app_has_live_channel(app);
 }
 
 /* Which second of its connection the title shows. */
@@ -493,18 +498,6 @@ static void app_on_retry(void *owner, struct channel *channel, const char *why)
         return;
     name->told_of = view.since;
     app_note(app, "%s", why);
-}
-
-static bool app_has_live_channel(const struct app *app)
-{
-    struct session_view view;
-
-    for (size_t i = 0; i < app->channel_count; i++) {
-        session_look(channel_session(app->channels[i]), &view);
-        if (view.state != SESSION_ENDED)
-            return true;
-    }
-    return false;
 }
 
 /* The first end that is not one in order is what the program tells; else the last one. */
