@@ -169,12 +169,13 @@ static void title_add_state(const struct app *app, struct row *row)
 static void title_add_marks(struct app *app, struct text *text)
 {
     uint64_t below = pane_below(&app->pane);
+    uint64_t unseen = pane_unseen(&app->pane);
 
     if (app->message[0] != '\0')
         text_add(text, " %s ", app->message);
     if (below > 0) {
         text_add(text, " ");
-        add_count(text, below, "new line");
+        add_count(text, unseen > 0 ? unseen : below, unseen > 0 ? "new line" : "line");
         text_add(text, " below ");
     } else if (!app->pane.is_following) {
         text_add(text, " scrolled back ");

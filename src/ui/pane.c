@@ -429,14 +429,17 @@ void pane_compose(struct pane *pane, pane_put_fn *put, void *owner)
     struct window window = {.rows = pane->rows, .put = put, .owner = owner};
     struct place lowest;
     struct place top;
+    uint64_t line;
 
     pane->partial_rows = count_partial_rows(pane);
     lowest = lowest_place(pane);
     top = top_place(pane, lowest);
     move_to(pane, top, lowest);
     window.skip = top.row;
-    for (uint64_t line = top.line; line < end_line(pane) && window.index < window.rows; line++)
+    for (line = top.line; line < end_line(pane) && window.index < window.rows; line++)
         wrap(pane, line, window_put, &window);
+    if (line > pane->seen)
+        pane->seen = line;
     for (size_t i = 0; i < pane->partial_count && window.index < window.rows; i++)
         wrap_partial(pane, i, window_put, &window);
     window_fill(&window, width(pane));
@@ -450,6 +453,14 @@ uint64_t pane_below(const struct pane *pane)
         return 0;
     last = place_down(pane, top_place(pane, lowest_place(pane)), pane->rows - 1);
     return last.line < end_line(pane) ? end_line(pane) - 1 - last.line : 0;
+}
+
+uint64_t pane_unseen(const struct pane *pane)
+{
+    uint64_t below = pane_below(pane);
+    uint64_t unseen = end_line(pane) - pane->seen;
+
+    return unseen < below ? unseen : below;
 }
 
 /* ---- movement ---- */

@@ -3,8 +3,8 @@
  * A window on a scrollback: which rows of which lines are to be seen, in so many rows and columns.
  *
  * A line that is wider than the pane goes on in the next row. At the bottom the pane follows what
- * comes; scrolled up, it stands still while lines come in below (pane_below counts them), also when
- * the oldest lines go, until those that it shows themselves are gone.
+ * comes; scrolled up, it stands still while lines come in below (pane_unseen counts them), also
+ * when the oldest lines go, until those that it shows themselves are gone.
  *
  * A row looks like   [HH:MM:SS ][label ]text   with both parts optional. They stand in the first
  * row of a line only, and where they would leave less than PANE_TEXT columns for the text the time
@@ -43,6 +43,7 @@ struct pane {
     bool is_following; /* at the bottom */
     uint64_t top;      /* else: the line in the first row, and which of its rows that is */
     size_t top_row;
+    uint64_t seen;        /* lines before this one have been in the window, or were above it */
     char find[PANE_FIND]; /* what is marked */
     size_t find_length;
     uint64_t found;                      /* the line that was found last, or UINT64_MAX */
@@ -67,8 +68,10 @@ void pane_scroll(struct pane *pane, long n);
 void pane_to_top(struct pane *pane);
 void pane_to_bottom(struct pane *pane);
 
-/* Lines below those of which a row is to be seen; 0 while it follows. */
+/* Lines below those of which a row is to be seen, and how many of them have never been composed:
+ * they came while the window stood still. 0 while it follows. */
 uint64_t pane_below(const struct pane *pane);
+uint64_t pane_unseen(const struct pane *pane);
 
 /* Sets what is marked (letters of ASCII in either case, cut to PANE_FIND), and moves to the newest
  * line above the window that has it -- or, IS_AGAIN, to the next one above the one found last.

@@ -879,7 +879,7 @@ static void find_marks_scrolls_and_goes_round(void **state)
     say_lines(&full, 90, line_with_needles);
     full_type(&full, "/find needle");
     row = kit_await_row(full.terminal, "line 50, the NEEDLE and the needle");
-    kit_await_row(full.terminal, "new lines below");
+    kit_await_row(full.terminal, " lines below");
     assert_false(is_marked(full.terminal, row, 12));
     assert_true(is_marked(full.terminal, row, 13));
     assert_true(is_marked(full.terminal, row, 18));

@@ -55,11 +55,11 @@ static void expect_lines(const struct full *full, int first)
         await_row_is(full->terminal, row, numbered(first + row - 1));
 }
 
-static void await_below(const struct full *full, int count)
+static void await_below(const struct full *full, int count, const char *what)
 {
     char text[64];
 
-    snprintf(text, sizeof text, " %d new line%s below", count, count == 1 ? "" : "s");
+    snprintf(text, sizeof text, " %d %s below", count, what);
     await_title(full->terminal, text);
 }
 
@@ -80,18 +80,18 @@ static void pages_turn(void **state)
     expect_bottom(&full, 100);
     kit_press(full.terminal, KEY_PAGE_UP);
     expect_lines(&full, 100 - PANE_ROWS + 1 - PAGE);
-    await_below(&full, PAGE);
+    await_below(&full, PAGE, "lines");
     kit_press(full.terminal, KEY_PAGE_UP);
-    await_below(&full, 2 * PAGE);
+    await_below(&full, 2 * PAGE, "lines");
     kit_press(full.terminal, KEY_PAGE_DOWN);
     expect_lines(&full, 100 - PANE_ROWS + 1 - PAGE);
-    await_below(&full, PAGE);
+    await_below(&full, PAGE, "lines");
     kit_press(full.terminal, KEY_PAGE_DOWN);
     expect_bottom(&full, 100);
     for (int i = 0; i < 8; i++)
         kit_press(full.terminal, KEY_PAGE_UP);
     expect_lines(&full, 1);
-    await_below(&full, 100 - PANE_ROWS);
+    await_below(&full, 100 - PANE_ROWS, "lines");
     quit(&full);
 }
 
@@ -170,7 +170,7 @@ static void the_window_stands_still_while_lines_come(void **state)
     expect_lines(&full, 50 - PANE_ROWS + 1 - PAGE);
     for (int i = 51; i <= 80; i++) {
         full_say(&full, numbered(i));
-        await_below(&full, i - 50 + PAGE);
+        await_below(&full, i - 50, i == 51 ? "new line" : "new lines");
     }
     expect_lines(&full, 50 - PANE_ROWS + 1 - PAGE);
     kit_press(full.terminal, KEY_END);
@@ -441,7 +441,7 @@ static void the_title_leaves_out_what_has_no_room(void **state)
     say_numbered(&full, 1, 50);
     kit_await_row(full.terminal, numbered(50));
     kit_press(full.terminal, KEY_PAGE_UP);
-    await_below(&full, PAGE);
+    await_below(&full, PAGE, "lines");
     snprintf(row, sizeof row, " %s | open | epoll     ", full.target);
     assert_memory_equal(kit_row(full.terminal, 0), row, strlen(row) - 4);
     quit(&full);

@@ -328,17 +328,26 @@ static void scrolled_up_it_stands_still(void **state)
     pane_init(&pane, scrollback, no_label, NULL);
     pane_resize(&pane, 2, 80);
     add_numbers(scrollback, 1, 5);
+    expect(&pane, "line 4\nline 5");
     pane_scroll(&pane, -2);
     expect(&pane, "line 2\nline 3");
     assert_int_equal(pane_below(&pane), 2);
+    assert_int_equal(pane_unseen(&pane), 0);
     add_numbers(scrollback, 6, 11); /* line 1 goes */
     expect(&pane, "line 2\nline 3");
     assert_int_equal(pane_below(&pane), 8);
+    assert_int_equal(pane_unseen(&pane), 6);
     add_numbers(scrollback, 12, 13); /* line 3 goes */
     assert_int_equal(pane_below(&pane), 8);
     expect(&pane, "line 4\nline 5");
     pane_scroll(&pane, 7);
     assert_false(pane.is_following);
+    expect(&pane, "line 11\nline 12");
+    assert_int_equal(pane_unseen(&pane), 1);
+    pane_scroll(&pane, -2);
+    assert_int_equal(pane_below(&pane), 3);
+    assert_int_equal(pane_unseen(&pane), 1);
+    pane_scroll(&pane, 2);
     pane_scroll(&pane, 1);
     assert_true(pane.is_following);
     assert_int_equal(pane_below(&pane), 0);
@@ -704,6 +713,7 @@ struct world {
     bool is_following;
     uint64_t top;
     size_t top_row;
+    uint64_t seen; /* lines before this one were composed, or stood above one that was */
     uint64_t found;
     uint32_t seed;
 };
@@ -775,6 +785,13 @@ static void check_composed(struct world *world)
         else
             assert_int_equal(seen.rows[i].length, 0);
     assert_int_equal(world->pane.is_following, world->is_following);
+    for (size_t i = top; i < count && i < top + seen.count; i++)
+        if (model.rows[i].line >= world->seen)
+            world->seen = model.rows[i].line + 1;
+    if (top < count && model.rows[top].line > world->seen)
+        world->seen = model.rows[top].line;
+    if (top >= count)
+        world->seen = scrollback_end(world->scrollback);
 }
 
 static void check_below(struct world *world)
@@ -782,10 +799,12 @@ static void check_below(struct world *world)
     size_t count = model_lines(&world->pane);
     size_t last = top_index(world, count) + world->pane.rows;
     uint64_t below = 0;
+    uint64_t unseen = scrollback_end(world->scrollback) - world->seen;
 
     if (!world->is_following && world->pane.rows > 0 && last < count)
         below = model.rows[count - 1].line - model.rows[last - 1].line;
     assert_int_equal(pane_below(&world->pane), below);
+    assert_int_equal(pane_unseen(&world->pane), unseen < below ? unseen : below);
 }
 
 static size_t random_text(uint32_t *seed, char *bytes, size_t max)
