@@ -21,7 +21,13 @@
 #include "base/text.h"
 #include "client/inside.h"
 
-enum { TITLE_MIN_ROWS = 4, INSPECTOR_MIN_ROWS = 8, LAST_ROWS = 20, INPUT_BYTES = 8192 };
+enum {
+    TITLE_MIN_ROWS = 4,
+    INSPECTOR_MIN_ROWS = 8,
+    LAST_ROWS = 20,
+    INPUT_BYTES = 8192,
+    STATE_COLUMNS = 24 /* that no target takes: "  trying again in 12.3 s" */
+};
 
 /* ---- where everything stands ---- */
 
@@ -92,6 +98,45 @@ static void add_age(struct text *text, int64_t ns)
         text_add(text, "%lld h %lld min", seconds / 3600, seconds / 60 % 60);
 }
 
+/* Returns the end of NAME, whole characters of UTF-8, that takes at most COLUMNS. */
+static const char *name_end(const char *name, size_t columns)
+{
+    struct row row;
+
+    for (;; name++) {
+        row_init(&row, ROW_COLUMNS_MAX);
+        row_print(&row, ROW_PLAIN, "%s", name);
+        if (row.used <= columns && (*name & 0xc0) != 0x80)
+            return name;
+    }
+}
+
+/* Adds a target in at most ROOM columns. One that is too long loses its middle: hosts differ at the
+ * beginning, ports and files at the end. */
+static void add_name_in(struct row *row, enum row_style style, const char *name, size_t room)
+{
+    size_t columns = row->columns;
+    size_t at_end = room / 2;
+
+    if (name_end(name, room) == name) {
+        row_print(row, style, "%s", name);
+    } else if (room > 0) {
+        row->columns = row->used + room - at_end - 1;
+        row_print(row, style, "%s", name);
+        row->columns = columns;
+        row_print(row, style, "~%s", name_end(name, at_end));
+    }
+}
+
+/* Adds a target, and leaves room for its state; half of what there is where that is little. */
+static void add_name(struct row *row, enum row_style style, const char *name)
+{
+    size_t left = row->columns - row->used;
+
+    add_name_in(row, style, name,
+                left > (size_t)2 * STATE_COLUMNS ? left - STATE_COLUMNS : left / 2);
+}
+
 static enum row_style state_style(enum session_state state)
 {
     switch (state) {
@@ -157,7 +202,9 @@ static void title_add_state(const struct app *app, struct row *row)
         return;
     }
     session_look(channel_session(channel), &view);
-    row_print(row, ROW_BAR, " %s | %s | %s", view.name, session_state_name(view.state), backend);
+    row_print(row, ROW_BAR, " ");
+    add_name(row, ROW_BAR, view.name);
+    row_print(row, ROW_BAR, " | %s | %s", session_state_name(view.state), backend);
     title_add_place(app, row);
     if (view.state == SESSION_OPEN && app->options.is_animated)
         title_add_age(row, loop_now(app->loop) - view.since);
@@ -324,7 +371,7 @@ static void put_status(struct app *app, int at, size_t index)
     status_add_spinner(app, &row, view.state);
     if (app->channel_count > 1)
         row_print(&row, ROW_PLAIN, "%c%zu ", index == app->focus ? '>' : ' ', index + 1);
-    row_print(&row, (enum row_style)(ROW_CHANNEL + colour), "%s", view.name);
+    add_name(&row, (enum row_style)(ROW_CHANNEL + colour), view.name);
     row_print(&row, ROW_PLAIN, "  ");
     status_add_words(app, &row, channel, &view);
     screen_put(app->screen, at, &row);
@@ -419,36 +466,6 @@ static void input_scroll(struct app *app, const struct editor_view *view, size_t
         app->input_start++;
 }
 
-/* Returns the end of NAME, whole characters of UTF-8, that takes at most COLUMNS. */
-static const char *name_end(const char *name, size_t columns)
-{
-    struct row row;
-
-    for (;; name++) {
-        row_init(&row, ROW_COLUMNS_MAX);
-        row_print(&row, ROW_PLAIN, "%s", name);
-        if (row.used <= columns && (*name & 0xc0) != 0x80)
-            return name;
-    }
-}
-
-/* One that is too long loses its middle: hosts differ at the beginning, ports and files at the end.
- */
-static void input_add_name(struct row *row, const char *name)
-{
-    size_t columns = row->columns;
-    size_t at_end = columns / 2;
-
-    if (name_end(name, columns) == name) {
-        row_print(row, ROW_STRONG, "%s", name);
-        return;
-    }
-    row->columns = columns - at_end - 1;
-    row_print(row, ROW_STRONG, "%s", name);
-    row->columns = columns;
-    row_print(row, ROW_STRONG, "~%s", name_end(name, at_end));
-}
-
 /* Shows more of the beginning where all behind it has room: the row has become longer, or the line
  * shorter. */
 static void input_unscroll(struct app *app, const struct editor_view *view, size_t used)
@@ -471,15 +488,15 @@ static void input_add_prompt(struct app *app, struct row *row, const struct edit
     struct channel *channel = app_focused(app);
     size_t columns = row->columns;
 
-    row->columns = columns / 2;
     if (view->search) {
         struct editor_view search = {.line = view->search, .length = view->search_length};
 
+        row->columns = columns / 2;
         input_add(row, &search, 0, search.length);
-    } else if (channel && row->columns > 0) {
-        input_add_name(row, app_name(app, channel));
+        row->columns = columns;
+    } else if (channel) {
+        add_name_in(row, ROW_STRONG, app_name(app, channel), columns / 2);
     }
-    row->columns = columns;
     row_print(row, ROW_STRONG, "%s", columns > 8 ? "> " : ">");
 }
 

@@ -64,8 +64,9 @@ static bool is_bar(struct kit_terminal *terminal, int row)
 
 static bool begins(struct kit_terminal *terminal, int row, const char *text)
 {
-    return strncmp(kit_row(terminal, row), text,
-                   has_room() ? strlen(text) : (size_t)t.columns / 4) == 0;
+    int least = t.columns > 8 ? t.columns / 4 - 2 : 0;
+
+    return strncmp(kit_row(terminal, row), text, has_room() ? strlen(text) : (size_t)least) == 0;
 }
 
 static bool is_title_right(struct kit_terminal *terminal)

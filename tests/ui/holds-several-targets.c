@@ -148,6 +148,35 @@ static void each_has_a_row_and_a_spinner(void **state)
     quit(&several);
 }
 
+/* Of a target that would push the state out of its row both ends are seen. */
+static void a_long_target_leaves_room_for_its_state(void **state)
+{
+    char target[100] = "unix:";
+    const char *const argv[] = {"pollspin", target, NULL};
+    const int most = 80 - 11 - 24; /* of a row but for the spinner and the state */
+    const int most_of_title = 80 - 1 - 24;
+    struct kit_terminal *terminal;
+    char shown[100];
+    int n;
+
+    (void)state;
+    snprintf(target + strlen(target), 90, "%s/%050d.socket", kit_folder(), 0);
+    n = (int)strlen(target);
+    assert_true(n > most_of_title);
+    kit_listen_unix(strchr(target, '/'));
+    terminal = kit_terminal(ROWS, 80, argv);
+    snprintf(shown, sizeof shown, "%.*s~%s  open", most / 2, target, target + n - most / 2);
+    kit_await_row(terminal, shown);
+    snprintf(shown, sizeof shown, " %.*s~%s | open | ", most_of_title / 2, target,
+             target + n - most_of_title / 2);
+    kit_await_row(terminal, shown);
+    kit_resize(terminal, ROWS, 20);
+    snprintf(shown, sizeof shown, "u~%s  ope", target + n - 2);
+    kit_await_row(terminal, shown);
+    kit_press(terminal, "/quit\r");
+    assert_int_equal(kit_terminal_end(terminal), 0);
+}
+
 /* The column of TEXT in a row; all before it are of one column. */
 static int column_of(const struct full *full, int row, const char *text)
 {
@@ -452,6 +481,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         test(each_has_a_row_and_a_spinner),
+        test(a_long_target_leaves_room_for_its_state),
         test(colours_tell_them_apart),
         test(one_that_floods_leaves_the_others_alone),
         test(one_that_is_tried_again_leaves_the_others_alone),
