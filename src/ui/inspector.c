@@ -471,20 +471,24 @@ static void add_table_watch(struct row *row, const struct watch *watch, size_t w
     add_cell(row, ROW_PLAIN, TABLE_COUNT, number);
 }
 
-/* Adds row INDEX of ROWS of the table, the heading first; WIDTH is what it may take. */
+/* Adds row INDEX of ROWS of the table, the heading first; WIDTH is what it may take. Those without
+ * room are the first: the program's own, before the connections that one wants to watch. */
 static void add_table_row(struct row *row, const struct watches *watches, size_t index, size_t rows,
                           size_t width)
 {
     size_t others = TABLE_FD + 2 * TABLE_FLAGS + TABLE_COUNT;
     size_t what = width > others + TABLE_FLAGS ? width - others : TABLE_FLAGS;
     size_t shown = listed(watches) < rows - 1 ? listed(watches) : rows - 1;
+    size_t first;
 
     if (shown < watches->count && shown > 0)
         shown--;
+    first = listed(watches) - shown;
     if (index == 0)
         add_table_heading(row, what < TABLE_WHAT ? what : TABLE_WHAT);
     else if (index <= shown)
-        add_table_watch(row, watches->list[index - 1], what < TABLE_WHAT ? what : TABLE_WHAT);
+        add_table_watch(row, watches->list[first + index - 1],
+                        what < TABLE_WHAT ? what : TABLE_WHAT);
     else if (index == shown + 1 && shown < watches->count)
         row_print(row, ROW_DIM, "     %zu more", watches->count - shown);
 }

@@ -256,7 +256,8 @@ static void the_table(void **state)
     expect_row(6, "   7 tcp localhost:51423                IN          IN|HUP         123456");
     expect_row(7, "   9 descriptor 9                       -           -                   0");
     compose(10, 80);
-    expect_row(4, "   3 signals                            IN          -                   0");
+    expect_row(4, "   7 tcp localhost:51423                IN          IN|HUP         123456");
+    expect_row(5, "   9 descriptor 9                       -           -                   0");
     expect_row(6, "     2 more");
     compose(14, 20);
     expect_row(6, "   7 tcp localhos IN");
