@@ -541,11 +541,9 @@ static void app_on_end(void *owner, struct channel *channel, enum session_end en
         app_note(app, "%s", why);
 }
 
-/* A channel that is out of the list is freed when the loop has made its turn. */
-static void app_on_reap(void *owner)
+/* To be called behind a turn of the loop: what the channels have marked is closed by then. */
+static void app_reap(struct app *app)
 {
-    struct app *app = owner;
-
     for (size_t i = 0; i < app->leaving_count; i++)
         channel_free(app->leaving[i]);
     app->leaving_count = 0;
@@ -555,7 +553,6 @@ static void app_dismiss(struct app *app, struct channel *channel)
 {
     channel_cancel(channel);
     app->leaving[app->leaving_count++] = channel;
-    timer_set(&app->reap, loop_now(app->loop) + CLOCK_MILLISECOND);
     app_touch(app, FACE_ALL);
 }
 
@@ -678,6 +675,7 @@ static bool app_pump(void *owner, bool may_wait)
     result = may_wait ? loop_turn(app->loop) : loop_look(app->loop);
     if (result < 0)
         app_fail(app, "waiting", errno);
+    app_reap(app);
     return !app->is_over;
 }
 
@@ -688,7 +686,6 @@ static void app_init_timers(struct app *app)
     timer_init(&app->partial, app->loop, app_on_partial, app);
     timer_init(&app->pace, app->loop, app_on_pace, app);
     timer_init(&app->message_end, app->loop, app_on_message_end, app);
-    timer_init(&app->reap, app->loop, app_on_reap, app);
 }
 
 static struct editor *app_open_editor(struct app *app)
@@ -801,7 +798,7 @@ static void app_stop(struct app *app)
         channel_cancel(app->channels[i]);
     if (app->channel_count + app->leaving_count > 0)
         loop_look(app->loop);
-    app_on_reap(app);
+    app_reap(app);
     for (size_t i = 0; i < app->channel_count; i++)
         channel_free(app->channels[i]);
     app->channel_count = 0;
@@ -809,8 +806,8 @@ static void app_stop(struct app *app)
 
 static void app_stop_timers(struct app *app)
 {
-    struct timer *const timers[] = {&app->tick, &app->esc,         &app->partial,
-                                    &app->pace, &app->message_end, &app->reap};
+    struct timer *const timers[] = {&app->tick, &app->esc, &app->partial, &app->pace,
+                                    &app->message_end};
 
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
         timer_stop(timers[i]);

@@ -76,7 +76,6 @@ struct app {
     struct timer partial; /* an unfinished line is to be shown then */
     struct timer pace;    /* the next paint may be then */
     struct timer message_end;
-    struct timer reap;
     unsigned stale; /* FACE_ parts */
     bool is_urgent; /* the next paint does not wait for its pace */
     int64_t painted_at;

@@ -279,6 +279,24 @@ static void close_takes_what_has_ended_off_the_screen(void **state)
     quit(&full);
 }
 
+/* More keys than are looked at in a millisecond, before the loop has closed what is to be closed.
+ */
+static void close_twice_in_one_breath(void **state)
+{
+    static const char slow[] = "/help\r/help\r/help\r/help\r/help\r/help\r/help\r/help\r/help\r";
+    struct full full;
+    char keys[256];
+
+    (void)state;
+    start(&full);
+    snprintf(keys, sizeof keys, "/close\r/connect %s\r%s/close\r/close\r%s", full.target, slow,
+             slow);
+    kit_press(full.terminal, keys);
+    kit_await_row(full.terminal, "Keys:");
+    kit_await_row(full.terminal, "no connection; /connect TARGET");
+    quit(&full);
+}
+
 static void without_connections_it_stays(void **state)
 {
     static const struct question questions[] = {
@@ -972,6 +990,7 @@ int main(void)
         test(connect_tries_again_what_has_ended),
         test(close_closes_the_one_in_focus),
         test(close_takes_what_has_ended_off_the_screen),
+        test(close_twice_in_one_breath),
         test(without_connections_it_stays),
         test(focus_decides_where_lines_go),
         test(a_line_goes_along_with_the_focus),
