@@ -207,7 +207,7 @@ static void refuse_to_send(struct app *app, const struct channel *channel, int e
     else if (error == ENOTCONN)
         app_note(app, "not sent: there is no connection to %s; Up brings the line back", name);
     else
-        app_note(app, "not sent: %s: %s", name, strerror(error));
+        app_note(app, "not sent: %s: %s; Up brings the line back", name, strerror(error));
 }
 
 void app_send(struct app *app, const char *text)

@@ -472,7 +472,7 @@ int session_send(struct session *session, const char *bytes, size_t n)
 
     if (session->state != SESSION_OPEN)
         error = ENOTCONN;
-    else if (session->input_has_ended)
+    else if (session->conn.output != CONN_OUTPUT_OPEN)
         error = EPIPE;
     else if (conn_room(&session->conn) < n)
         error = ENOBUFS;
@@ -480,9 +480,12 @@ int session_send(struct session *session, const char *bytes, size_t n)
         errno = error;
         return -1;
     }
-    if (conn_write(&session->conn, bytes, n) < 0)
-        return -1;
+    conn_write(&session->conn, bytes, n);
     session_update(session);
+    if (session->conn.error != 0) {
+        errno = session->conn.error;
+        return -1;
+    }
     return 0;
 }
 

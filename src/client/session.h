@@ -69,7 +69,8 @@ struct session *session_new(struct loop *loop, const struct session_options *opt
 void session_on_output(struct session *session);
 
 /* Sends N bytes. Returns 0, or -1 with nothing sent: ENOTCONN while it is not open, EPIPE after
- * session_end_input, ENOBUFS when the server has not taken what was sent before. */
+ * session_end_input and where the connection takes no more, ENOBUFS when the server has not taken
+ * what was sent before, or as send(2). One that is held finds its end only so. */
 int session_send(struct session *session, const char *bytes, size_t n);
 
 /* Sends no more: half-closes when all is sent. */

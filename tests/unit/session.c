@@ -255,6 +255,22 @@ static void what_is_held_waits_in_the_kernel(void **state)
     assert_int_equal(session_unread(t.session), 0);
 }
 
+/* Nobody reads, so nobody sees that the server has gone, but who sends. */
+static void what_is_held_takes_nothing_for_a_server_that_is_gone(void **state)
+{
+    (void)state;
+    start_and_accept();
+    session_hold(t.session, true);
+    kit_reset(t.server);
+    turns_until(t.loop, session_send(t.session, "one\n", 4) < 0);
+    assert_true(errno == ECONNRESET || errno == EPIPE);
+    assert_int_equal(state_now(), SESSION_OPEN);
+    assert_int_equal(session_send(t.session, "two\n", 4), -1);
+    assert_int_equal(errno, EPIPE);
+    session_hold(t.session, false);
+    assert_ended(SESSION_RESET, "connection reset by the server after 0 lines, 0 bytes");
+}
+
 static void without_room_nothing_is_read(void **state)
 {
     (void)state;
@@ -474,6 +490,7 @@ int main(void)
         CASE(the_end_of_the_input_is_half_an_end),
         CASE(what_is_too_much_is_refused_as_a_whole),
         CASE(what_is_held_waits_in_the_kernel),
+        CASE(what_is_held_takes_nothing_for_a_server_that_is_gone),
         CASE(without_room_nothing_is_read),
         CASE(an_owner_may_have_enough),
         CASE(an_owner_may_fail),
