@@ -481,6 +481,7 @@ static void app_on_state(void *owner, struct channel *channel)
     struct session_view view;
 
     session_look(channel_session(channel), &view);
+    keep_flush(app); /* a line may have ended with its connection */
     app_did(app, "found %s %s", view.name, session_state_name(view.state));
     app_touch(app, FACE_TITLE | FACE_STATUS | FACE_INPUT);
 }

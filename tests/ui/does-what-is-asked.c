@@ -757,6 +757,33 @@ static void log_keeps_a_line_without_its_end(void **state)
     expect_file(path, "whole\nnot whole\n");
 }
 
+static bool log_is_whole(struct kit_terminal *terminal, void *path)
+{
+    struct stat status;
+
+    (void)terminal;
+    return stat(path, &status) == 0 && status.st_size == (off_t)strlen("whole\nnot whole\n");
+}
+
+/* The end of a connection is the end of its last line, in the file as on the screen. */
+static void log_has_the_last_line_of_a_connection(void **state)
+{
+    static const char *const options[] = {"--keep", NULL};
+    char path[256];
+    struct full full;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s", log_path());
+    full_start(&full, ROWS, COLUMNS, options);
+    start_log(&full, path);
+    kit_await_row(full.terminal, "goes to ");
+    kit_send(full.server, "whole\nnot whole", 15);
+    close(full.server);
+    kit_await_row(full.terminal, "closed by the server");
+    kit_await_looks(full.terminal, log_is_whole, path, "the last line in the log");
+    quit(&full);
+}
+
 static void log_says_why_it_cannot(void **state)
 {
     static const struct question questions[] = {
@@ -1006,6 +1033,7 @@ int main(void)
         test(log_keeps_what_is_received),
         test(log_labels_lines_where_the_pane_does),
         test(log_keeps_a_line_without_its_end),
+        test(log_has_the_last_line_of_a_connection),
         test(log_says_why_it_cannot),
         test(log_ends_when_the_disk_is_full),
         test(log_says_what_was_not_taken),
