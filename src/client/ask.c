@@ -189,7 +189,7 @@ static void keep_sent(struct app *app, const struct channel *channel, const char
 
     do {
         line.bytes = text;
-        line.length = left < SCROLLBACK_LINE ? left : SCROLLBACK_LINE;
+        line.length = scrollback_piece(text, left);
         line.goes_on = left > line.length;
         scrollback_add(app->scrollback, &line);
         text += line.length;

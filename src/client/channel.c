@@ -51,19 +51,9 @@ static int channel_hand_over(struct channel *channel, const char *bytes, size_t 
     return !world->on_line(world->owner, channel, &line) && !goes_on;
 }
 
-/* Where a piece of a line ends: not inside a character of UTF-8. */
-static size_t piece_length(const char *bytes)
-{
-    size_t n = SCROLLBACK_LINE;
-
-    while (n > SCROLLBACK_LINE - 3 && ((unsigned char)bytes[n] & 0xc0) == 0x80)
-        n--;
-    return n;
-}
-
 static int channel_hand_over_piece(struct channel *channel)
 {
-    size_t n = piece_length(channel->kept);
+    size_t n = scrollback_piece(channel->kept, channel->length);
     int result = channel_hand_over(channel, channel->kept, n, channel->second, true);
 
     channel->length -= n;

@@ -209,6 +209,17 @@ static bool continues(const struct scrollback *scrollback, const struct scrollba
     return last->goes_on && last->channel == line->channel && last->kind == line->kind;
 }
 
+size_t scrollback_piece(const char *bytes, size_t n)
+{
+    size_t end = SCROLLBACK_LINE;
+
+    if (n <= end)
+        return n;
+    while (end > SCROLLBACK_LINE - 3 && ((unsigned char)bytes[end] & 0xc0) == 0x80)
+        end--;
+    return end;
+}
+
 int scrollback_add(struct scrollback *scrollback, const struct scrollback_line *line)
 {
     size_t n = line->length < SCROLLBACK_LINE ? line->length : SCROLLBACK_LINE;

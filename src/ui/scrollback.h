@@ -38,6 +38,10 @@ struct scrollback;
 struct scrollback *scrollback_new(size_t max_lines, size_t max_bytes);
 void scrollback_free(struct scrollback *scrollback); /* NULL is fine */
 
+/* Returns how many of N bytes of a line make its next piece: all of them, or as many as a line
+ * takes, but no half of a character of UTF-8. */
+size_t scrollback_piece(const char *bytes, size_t n);
+
 /* Copies LINE to the end; bytes beyond SCROLLBACK_LINE are cut. Where memory is out the oldest
  * lines make room earlier; -1 with ENOMEM where not even that helps. */
 int scrollback_add(struct scrollback *scrollback, const struct scrollback_line *line);
