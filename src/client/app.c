@@ -228,7 +228,8 @@ static int64_t app_second(const struct app *app)
 
 /* The frame follows from the time: those that were missed are left out, and none is late because
  * the one before it was. Where nothing spins there is a tick a second, for the times that are
- * shown; without animation there are none, for they would be read out. */
+ * shown; without animation these are left out, for they would be read out, and it only finds what
+ * nobody tells of, such as a queue that has been sent. */
 static void app_on_tick(void *owner)
 {
     struct app *app = owner;
@@ -239,8 +240,7 @@ static void app_on_tick(void *owner)
 
     if (spins && app->frame != (uint64_t)(passed / period))
         app_did(app, "turned the spinner");
-    if (app->options.is_animated)
-        app_touch(app, FACE_STATUS | (second != app->second ? FACE_TITLE : 0));
+    app_touch(app, FACE_STATUS | (second != app->second ? FACE_TITLE : 0));
     if (app->shows_inspector)
         app_touch(app, FACE_INSPECTOR);
     app->frame = (uint64_t)(passed / app->options.tick_ns);

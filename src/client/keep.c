@@ -108,7 +108,7 @@ void app_log(struct app *app, const char *file)
         keep_open(app, file);
     else if (was_open)
         app_note(app, "the log has ended");
-    else if (app->is_on_screen)
+    else
         app_note(app, "/log FILE keeps what is received in a file");
 }
 

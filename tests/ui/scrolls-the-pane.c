@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "person.h"
@@ -257,6 +258,24 @@ static void characters_stay_whole_at_the_edge(void **state)
     quit(&full);
 }
 
+/* A sent line of many pieces, the first of which would end within a character. */
+static void what_is_sent_keeps_its_characters(void **state)
+{
+    struct full full;
+    char line[2 + 2 * 2050] = "x";
+
+    (void)state;
+    start(&full);
+    while (strlen(line) < 2 * 2050)
+        strcat(line, "\xc3\xa9");
+    full_type(&full, line);
+    assert_string_equal(full_hear(&full), line);
+    await_row_is(full.terminal, BOTTOM, "\xc3\xa9\xc3\xa9\xc3\xa9"); /* of a piece of its own */
+    for (int row = 1; row <= PANE_ROWS; row++)
+        assert_null(strchr(kit_row(full.terminal, row), '<'));
+    quit(&full);
+}
+
 static void long_lines_go_on_in_the_next_row(void **state)
 {
     struct full full;
@@ -501,6 +520,47 @@ static void nothing_moves_without_animation(void **state)
     quit(&full);
 }
 
+/* Types lines until the kernel takes no more of them. */
+static void type_until_queued(const struct full *full)
+{
+    char line[4000];
+    int64_t deadline = clock_now() + KIT_DEADLINE_NS;
+
+    memset(line, 'x', sizeof line);
+    line[sizeof line - 2] = '\r';
+    line[sizeof line - 1] = '\0';
+    while (count_rows(full->terminal, ROWS, " bytes to send") == 0) {
+        assert_true(clock_now() < deadline);
+        kit_press(full->terminal, line);
+        kit_watch(full->terminal, CLOCK_MILLISECOND);
+    }
+}
+
+/* What is read out must be true, also where nothing else changes. */
+static void a_queue_that_has_gone_is_shown_no_more(void **state)
+{
+    char target[100] = "unix:";
+    const char *const argv[] = {"pollspin", "--no-animation", target, NULL};
+    int64_t deadline = clock_now() + KIT_DEADLINE_NS;
+    struct full full;
+    char bytes[65536];
+
+    (void)state;
+    snprintf(strchr(target, '\0'), 90, "%s/socket", kit_folder()); /* has a short queue */
+    full.server = kit_listen_unix(strchr(target, '/'));
+    full.terminal = kit_terminal(ROWS, COLUMNS, argv);
+    full.server = kit_accept(full.server);
+    type_until_queued(&full);
+    await_silence(full.terminal, 1500 * CLOCK_MILLISECOND); /* no other change is still to come */
+    while (count_rows(full.terminal, ROWS, " bytes to send") > 0) {
+        assert_true(clock_now() < deadline);
+        while (recv(full.server, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+            continue;
+        kit_watch(full.terminal, 10 * CLOCK_MILLISECOND);
+    }
+    quit(&full);
+}
+
 static void nothing_moves_while_it_waits_to_try_again(void **state)
 {
     struct full full;
@@ -587,6 +647,7 @@ int main(void)
         test(sending_a_line_goes_to_the_bottom),
         test(the_scrollback_keeps_as_many_as_it_was_told),
         test(characters_stay_whole_at_the_edge),
+        test(what_is_sent_keeps_its_characters),
         test(long_lines_go_on_in_the_next_row),
         test(tabs_go_to_their_stops),
         test(an_unfinished_line_is_completed_in_place),
@@ -596,6 +657,7 @@ int main(void)
         test(the_title_leaves_out_what_has_no_room),
         test(the_status_row_tells_how_long_it_is_silent),
         test(nothing_moves_without_animation),
+        test(a_queue_that_has_gone_is_shown_no_more),
         test(nothing_moves_while_it_waits_to_try_again),
         test(terminal_linux),
         test(terminal_vt100),
