@@ -215,8 +215,8 @@ static void title_add_state(const struct app *app, struct row *row)
 /* What is not always so, at the right. */
 static void title_add_marks(struct app *app, struct text *text)
 {
-    uint64_t below = pane_below(&app->pane);
-    uint64_t unseen = pane_unseen(&app->pane);
+    uint64_t unseen;
+    uint64_t below = pane_below(&app->pane, &unseen);
 
     if (app->message[0] != '\0')
         text_add(text, " %s ", app->message);

@@ -445,22 +445,18 @@ void pane_compose(struct pane *pane, pane_put_fn *put, void *owner)
     window_fill(&window, width(pane));
 }
 
-uint64_t pane_below(const struct pane *pane)
+uint64_t pane_below(const struct pane *pane, uint64_t *unseen)
 {
+    uint64_t end = end_line(pane);
+    uint64_t below = 0;
     struct place last;
 
-    if (pane->is_following || pane->rows == 0)
-        return 0;
-    last = place_down(pane, top_place(pane, lowest_place(pane)), pane->rows - 1);
-    return last.line < end_line(pane) ? end_line(pane) - 1 - last.line : 0;
-}
-
-uint64_t pane_unseen(const struct pane *pane)
-{
-    uint64_t below = pane_below(pane);
-    uint64_t unseen = end_line(pane) - pane->seen;
-
-    return unseen < below ? unseen : below;
+    if (!pane->is_following && pane->rows > 0) {
+        last = place_down(pane, top_place(pane, lowest_place(pane)), pane->rows - 1);
+        below = last.line < end ? end - 1 - last.line : 0;
+    }
+    *unseen = end - pane->seen < below ? end - pane->seen : below;
+    return below;
 }
 
 /* ---- movement ---- */

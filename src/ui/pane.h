@@ -3,7 +3,7 @@
  * A window on a scrollback: which rows of which lines are to be seen, in so many rows and columns.
  *
  * A line that is wider than the pane goes on in the next row. At the bottom the pane follows what
- * comes; scrolled up, it stands still while lines come in below (pane_unseen counts them), also
+ * comes; scrolled up, it stands still while lines come in below (pane_below counts them), also
  * when the oldest lines go, until those that it shows themselves are gone.
  *
  * A row looks like   [HH:MM:SS ][label ]text   with both parts optional. They stand in the first
@@ -68,10 +68,9 @@ void pane_scroll(struct pane *pane, long n);
 void pane_to_top(struct pane *pane);
 void pane_to_bottom(struct pane *pane);
 
-/* Lines below those of which a row is to be seen, and how many of them have never been composed:
- * they came while the window stood still. 0 while it follows. */
-uint64_t pane_below(const struct pane *pane);
-uint64_t pane_unseen(const struct pane *pane);
+/* Lines below those of which a row is to be seen, and in *UNSEEN how many of them have never been
+ * composed: they came while the window stood still. 0 while it follows. */
+uint64_t pane_below(const struct pane *pane, uint64_t *unseen);
 
 /* Sets what is marked (letters of ASCII in either case, cut to PANE_FIND), and moves to the newest
  * line above the window that has it -- or, IS_AGAIN, to the next one above the one found last.

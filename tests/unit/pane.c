@@ -76,6 +76,14 @@ static void expect(struct pane *pane, const char *text)
     assert_string_equal(text, "");
 }
 
+static void expect_below(const struct pane *pane, uint64_t below, uint64_t unseen)
+{
+    uint64_t count;
+
+    assert_int_equal(pane_below(pane, &count), below);
+    assert_int_equal(count, unseen);
+}
+
 /* The style of the bytes of a row, a letter each. */
 static void expect_styles(size_t index, const char *letters)
 {
@@ -142,7 +150,7 @@ static void it_follows_what_comes(void **state)
     expect(&pane, "line 2\nline 3\nline 4");
     add(scrollback, "");
     expect(&pane, "line 3\nline 4\n");
-    assert_int_equal(pane_below(&pane), 0);
+    expect_below(&pane, 0, 0);
     scrollback_free(scrollback);
 }
 
@@ -331,26 +339,23 @@ static void scrolled_up_it_stands_still(void **state)
     expect(&pane, "line 4\nline 5");
     pane_scroll(&pane, -2);
     expect(&pane, "line 2\nline 3");
-    assert_int_equal(pane_below(&pane), 2);
-    assert_int_equal(pane_unseen(&pane), 0);
+    expect_below(&pane, 2, 0);
     add_numbers(scrollback, 6, 11); /* line 1 goes */
     expect(&pane, "line 2\nline 3");
-    assert_int_equal(pane_below(&pane), 8);
-    assert_int_equal(pane_unseen(&pane), 6);
+    expect_below(&pane, 8, 6);
     add_numbers(scrollback, 12, 13); /* line 3 goes */
-    assert_int_equal(pane_below(&pane), 8);
+    expect_below(&pane, 8, 8);
     expect(&pane, "line 4\nline 5");
     pane_scroll(&pane, 7);
     assert_false(pane.is_following);
     expect(&pane, "line 11\nline 12");
-    assert_int_equal(pane_unseen(&pane), 1);
+    expect_below(&pane, 1, 1);
     pane_scroll(&pane, -2);
-    assert_int_equal(pane_below(&pane), 3);
-    assert_int_equal(pane_unseen(&pane), 1);
+    expect_below(&pane, 3, 1);
     pane_scroll(&pane, 2);
     pane_scroll(&pane, 1);
     assert_true(pane.is_following);
-    assert_int_equal(pane_below(&pane), 0);
+    expect_below(&pane, 0, 0);
     expect(&pane, "line 12\nline 13");
     pane_scroll(&pane, -100);
     expect(&pane, "line 4\nline 5");
@@ -803,8 +808,7 @@ static void check_below(struct world *world)
 
     if (!world->is_following && world->pane.rows > 0 && last < count)
         below = model.rows[count - 1].line - model.rows[last - 1].line;
-    assert_int_equal(pane_below(&world->pane), below);
-    assert_int_equal(pane_unseen(&world->pane), unseen < below ? unseen : below);
+    expect_below(&world->pane, below, unseen < below ? unseen : below);
 }
 
 static size_t random_text(uint32_t *seed, char *bytes, size_t max)
