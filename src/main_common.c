@@ -70,9 +70,7 @@ void main_refuse_backend(const char *name, int error)
 
 void main_catch(struct loop *loop, int signo, signal_fn *on_signal, void *owner)
 {
-    struct sigaction before;
-
-    if (signo == SIGHUP && sigaction(signo, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+    if (signo == SIGHUP && signal_is_ignored(SIGHUP))
         return;
     if (loop_signal(loop, signo, on_signal, owner) < 0)
         die(MAIN_FAILED, "signals: %s", strerror(errno));

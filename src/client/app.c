@@ -432,17 +432,14 @@ static void app_on_signal(void *owner, int signo)
     }
 }
 
-/* One that is ignored stays so where that means something: nohup(1). */
 static int app_catch_signals(struct app *app)
 {
-    struct sigaction before;
-
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a log at its limit ends, and nothing else does */
     for (size_t i = 0; i < sizeof app_signals / sizeof *app_signals; i++) {
         int signo = app_signals[i];
 
-        if (signo == SIGHUP && sigaction(signo, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+        if (signo == SIGHUP && signal_is_ignored(SIGHUP))
             continue;
         if (loop_signal(app->loop, signo, app_on_signal, app) < 0)
             return -1;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 #include "loop/signal.h"
@@ -101,6 +100,13 @@ static int signal_open_pipe(struct loop *loop)
     }
     signals.write_fd = ends[1];
     return 0;
+}
+
+bool signal_is_ignored(int signo)
+{
+    struct sigaction action;
+
+    return sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner)

@@ -10,8 +10,12 @@
 #define LOOP_SIGNAL_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "loop/loop.h"
+
+/* Whether SIGNO does nothing, as SIGHUP under nohup(1): whoever began us wants it to stay so. */
+bool signal_is_ignored(int signo);
 
 /* SIGNO came once or more often since the last call. */
 typedef void signal_fn(void *owner, int signo);
