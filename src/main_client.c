@@ -22,6 +22,7 @@
 #include "main_demo.h"
 #include "main_options.h"
 #include "trace/strace.h"
+#include "ui/tty.h"
 
 enum { CLIENT_UNREACHABLE = 3, CLIENT_TIMED_OUT = 4, CLIENT_RESET = 5 };
 
@@ -150,8 +151,7 @@ static bool client_run_app(struct client *client)
 
 static bool client_has_motion(const struct client *client)
 {
-    return client->options.plain.mode == PLAIN_MOTION &&
-           options_is_same_terminal(STDOUT_FILENO, STDERR_FILENO);
+    return client->options.plain.mode == PLAIN_MOTION && tty_is_same(STDOUT_FILENO, STDERR_FILENO);
 }
 
 /* What shares the terminal with the spinner goes the way of the lines received. */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,6 +16,7 @@
 #include "ui/screen.h"
 #include "ui/spinner.h"
 #include "ui/stamp.h"
+#include "ui/tty.h"
 
 enum {
     OPTIONS_SCROLLBACK = 10000,
@@ -316,15 +316,6 @@ bool options_has_colour(void)
     return !options_is_set("NO_COLOR");
 }
 
-bool options_is_same_terminal(int a, int b)
-{
-    struct stat first;
-    struct stat second;
-
-    return isatty(a) && isatty(b) && fstat(a, &first) == 0 && fstat(b, &second) == 0 &&
-           first.st_rdev == second.st_rdev;
-}
-
 static bool options_may_move(const struct client_options *options)
 {
     return isatty(STDOUT_FILENO) && !options->no_spinner && !options_is_set("CI") &&
@@ -336,7 +327,7 @@ static bool options_may_move(const struct client_options *options)
 void options_choose_oneline(struct client_options *options)
 {
     bool moves = options_may_move(options);
-    bool is_typed = options_is_same_terminal(STDIN_FILENO, STDOUT_FILENO);
+    bool is_typed = tty_is_same(STDIN_FILENO, STDOUT_FILENO);
     bool is_read = options->input == OPTIONS_STDIN_YES ||
                    (options->input == OPTIONS_STDIN_AUTO && !(moves && is_typed));
 
@@ -360,7 +351,7 @@ static const char *options_find_obstacle(const struct client_options *options)
         return "--stdin is for the other form";
     if (options->input == OPTIONS_STDIN_NO)
         return "--no-stdin is for the other form";
-    if (!options_is_same_terminal(STDIN_FILENO, STDOUT_FILENO))
+    if (!tty_is_same(STDIN_FILENO, STDOUT_FILENO))
         return "standard input and output are not one terminal";
     if (options_is_set("CI"))
         return "CI is set";

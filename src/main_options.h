@@ -47,9 +47,6 @@ void options_parse(struct client_options *options, int argc, char **argv);
  * is read. */
 void options_choose_oneline(struct client_options *options);
 
-/* Whether both descriptors are the same terminal. */
-bool options_is_same_terminal(int a, int b);
-
 /* Whether colours may be used: NO_COLOR does not forbid them (no-color.org). */
 bool options_has_colour(void);
 

@@ -1014,7 +1014,7 @@ static const wchar_t *get_line(struct editor *editor, size_t *n)
 
 static void add_to_history(struct editor *editor, const char *line)
 {
-    if (*line == '\0' || *line == ' ' || strchr(line, '\n'))
+    if (!history_takes(line))
         return;
     remember(editor, line);
     if (editor->history.fd >= 0 && history_add(&editor->history, line) < 0)

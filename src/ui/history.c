@@ -267,12 +267,17 @@ static int add_line(const struct history *history, const char *line, bool is_loc
     return result;
 }
 
+bool history_takes(const char *line)
+{
+    return *line != '\0' && *line != ' ' && !strchr(line, '\n');
+}
+
 int history_add(struct history *history, const char *line)
 {
     bool is_locked;
     int result;
 
-    if (*line == '\0' || *line == ' ' || strchr(line, '\n') || strlen(line) > HISTORY_LINE_MAX)
+    if (!history_takes(line) || strlen(line) > HISTORY_LINE_MAX)
         return 0;
     if (history->fd < 0) {
         errno = EBADF;

@@ -13,6 +13,7 @@
 #ifndef HISTORY_H
 #define HISTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -38,8 +39,11 @@ int history_path(char *path, size_t size);
 int history_open(struct history *history, const char *path, history_fn *on_line, void *owner);
 void history_close(struct history *history);
 
-/* Appends LINE, unless it is empty, begins with a space, holds a newline, or is longer than
- * HISTORY_LINE_MAX: then it returns 0 too. Waits for another run that is busy with the file for a
+/* Whether LINE is one to be remembered: not empty, not begun with a space, without a newline. */
+bool history_takes(const char *line);
+
+/* Appends LINE, unless it is not to be remembered, or is longer than HISTORY_LINE_MAX: then it
+ * returns 0 too. Waits for another run that is busy with the file for a
  * second at most. Returns 0, or -1 with errno and the file as it was. */
 int history_add(struct history *history, const char *line);
 

@@ -31,7 +31,7 @@
 enum {
     INSPECTOR_CALLS = RING_CALLS, /* kept */
     INSPECTOR_TEXT = RING_TEXT,   /* bytes of a call's text, cut there with "..." */
-    INSPECTOR_DID = RING_DID,     /* bytes of what was done after a call, cut there with "..." */
+    INSPECTOR_DID = RING_DID,     /* ... and of what was done after it: "...", or "; and more" */
     INSPECTOR_SLICES = SLICES     /* of the strip, 100 ms each */
 };
 

@@ -155,8 +155,12 @@ static bool spans_are_same(const struct row *a, const struct row *b)
     return true;
 }
 
+bool row_is_same_shape(const struct row *a, const struct row *b)
+{
+    return a->columns == b->columns && a->length == b->length && spans_are_same(a, b);
+}
+
 bool row_is_same(const struct row *a, const struct row *b)
 {
-    return a->columns == b->columns && a->length == b->length &&
-           memcmp(a->bytes, b->bytes, a->length) == 0 && spans_are_same(a, b);
+    return row_is_same_shape(a, b) && memcmp(a->bytes, b->bytes, a->length) == 0;
 }

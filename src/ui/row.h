@@ -70,7 +70,8 @@ size_t row_print(struct row *row, enum row_style style, const char *format, ...)
 /* Adds blanks up to COLUMN; nothing where the row is that far already. */
 void row_pad(struct row *row, enum row_style style, size_t column);
 
-/* Whether two rows look the same. */
+/* Whether two rows look the same; and whether they do but for characters of the same size. */
 bool row_is_same(const struct row *a, const struct row *b);
+bool row_is_same_shape(const struct row *a, const struct row *b);
 
 #endif

@@ -394,18 +394,6 @@ static enum row_style style_of(const struct row *row, size_t from, size_t end)
     return end <= row->spans[span].end ? row->spans[span].style : ROW_STYLES;
 }
 
-/* Whether two rows have the same bytes of the same style but for characters replaced by others of
- * the same size; the caller compares those. */
-static bool is_same_shape(const struct row *a, const struct row *b)
-{
-    if (a->length != b->length || a->span_count != b->span_count || a->columns != b->columns)
-        return false;
-    for (size_t i = 0; i < a->span_count; i++)
-        if (a->spans[i].end != b->spans[i].end || a->spans[i].style != b->spans[i].style)
-            return false;
-    return true;
-}
-
 /* Widens the patch of LINE by a glyph of N bytes at byte I. */
 static void patch_add(struct screen_row *line, size_t i, size_t n, int column)
 {
@@ -424,7 +412,7 @@ static bool patch_make(struct screen_row *line, const struct row *content, int c
 {
     int column = 0;
 
-    if (line->change == ROW_STALE || !is_same_shape(&line->content, content))
+    if (line->change == ROW_STALE || !row_is_same_shape(&line->content, content))
         return false;
     for (size_t i = 0; i < content->length;) {
         struct glyph was;

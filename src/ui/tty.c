@@ -300,7 +300,7 @@ bool tty_drain(struct tty *tty, int64_t deadline)
 
 /* ---- the device ---- */
 
-static bool is_same_terminal(int a, int b)
+bool tty_is_same(int a, int b)
 {
     struct stat of_a;
     struct stat of_b;
@@ -323,7 +323,7 @@ static int open_terminal(void)
 
     if (ttyname_r(STDIN_FILENO, name, sizeof name) == 0)
         fd = open_device(name);
-    if (fd >= 0 && !is_same_terminal(fd, STDOUT_FILENO)) {
+    if (fd >= 0 && !tty_is_same(fd, STDOUT_FILENO)) {
         close(fd);
         fd = -1;
     }
@@ -338,7 +338,7 @@ int tty_open(struct tty *tty, struct loop *loop, tty_input_fn *on_input, loop_fn
     *tty = (struct tty){
         .loop = loop, .fd = -1, .on_input = on_input, .on_output = on_output, .owner = owner};
     watch_init(&tty->watch, on_ready, tty);
-    if (!is_same_terminal(STDIN_FILENO, STDOUT_FILENO)) {
+    if (!tty_is_same(STDIN_FILENO, STDOUT_FILENO)) {
         errno = ENOTTY;
         return -1;
     }

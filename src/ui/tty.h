@@ -6,7 +6,7 @@
  * the one that is shared with the shell. Modes are changed only between tty_begin and tty_end, and
  * given back byte for byte as they were found: at the end, when the program is stopped, and by a
  * handler that needs no other part of the program when a fatal signal kills it (SIGSEGV, SIGBUS,
- * SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP), which also writes the bytes of tty_guard.
+ * SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP), which also writes the guard of tty_begin.
  *
  * In between: no echo, no lines, no signals from keys (Ctrl-C, Ctrl-Z, Ctrl-S are bytes), no
  * translation on output.
@@ -35,6 +35,9 @@ struct tty {
     loop_fn *on_output; /* all is written, or writing has failed */
     void *owner;
 };
+
+/* Whether two descriptors are one and the same terminal. */
+bool tty_is_same(int a, int b);
 
 /* Opens the terminal that is standard input and output; changes nothing on it. Returns 0, or -1
  * with errno: ENOTTY where they are not one and the same terminal. */

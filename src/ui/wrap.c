@@ -41,8 +41,7 @@ static bool wrap_put_word(struct wrap *wrap, struct row *row)
     if (gap && row->used + gap + sanitize_width(shown, length) > row->columns)
         return false;
     row_pad(row, ROW_PLAIN, row->used + gap);
-    fit = sanitize_fit(shown, length, row->columns - row->used);
-    row_add_shown(row, ROW_PLAIN, shown, fit);
+    fit = row_fill(row, ROW_PLAIN, shown, length);
     wrap->done += fit > 0 ? fit : length;
     return fit == length;
 }
