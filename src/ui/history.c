@@ -2,8 +2,10 @@
 /*
  * The lock is there for one moment only: a run that cuts the file reads it, writes a new one and
  * renames it, and a line that another adds meanwhile would be gone. Appending needs none, as
- * O_APPEND places each write at the end (open(2)). So whoever holds the lock for too long, be it a
- * run that was stopped, keeps nobody from adding, and only the cutting is left out.
+ * O_APPEND places each write at the end (open(2)). While somebody holds the lock, a line is kept
+ * until the next one comes, for the program must not stand still; at the end it waits for longer.
+ * Whoever holds it for too long even then, be it a run that was stopped, keeps nobody from adding,
+ * and only the cutting is left out.
  *
  * Whoever waited for the lock may have it on a file that has lost its name: then it opens anew.
  *
@@ -31,8 +33,16 @@ enum {
     PATH_SIZE = 4096,
     TAIL_MAX = HISTORY_LINES * (HISTORY_LINE_MAX + 1), /* bytes that are looked at */
     LOCK_STEP_MS = 5,
-    LOCK_TRIES = 200,
+    LOCK_TRIES = 200,   /* at the beginning and at the end */
+    LOCK_FEW_TRIES = 4, /* in between */
+    LATE_MAX = 64 * (HISTORY_LINE_MAX + 2),
     OPEN_TRIES = 200
+};
+
+enum lock {
+    LOCK_OURS,
+    LOCK_TAKEN, /* by another run */
+    LOCK_NONE   /* cannot be had at all: not every file system has one */
 };
 
 /* ---- where ---- */
@@ -145,18 +155,17 @@ static int open_and_make(const char *path)
     return fd;
 }
 
-/* Returns whether the lock is ours. Tries are counted, not time: on a busy machine a second may
- * hold a single one. */
-static bool lock(int fd)
+/* Tries are counted, not time: on a busy machine a second may hold a single one. */
+static enum lock take_lock(int fd, int tries)
 {
-    for (int i = 0; i < LOCK_TRIES; i++) {
+    for (int i = 0; i < tries; i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return true;
+            return LOCK_OURS;
         if (errno != EWOULDBLOCK && errno != EINTR)
-            return false;
+            return LOCK_NONE;
         poll(NULL, 0, LOCK_STEP_MS);
     }
-    return false;
+    return LOCK_TAKEN;
 }
 
 static bool has_name(int fd, const char *path)
@@ -168,14 +177,14 @@ static bool has_name(int fd, const char *path)
            ours.st_ino == named.st_ino;
 }
 
-/* Locks what has the name now, opened anew where that is another file than before. *IS_LOCKED says
+/* Locks what has the name now, opened anew where that is another file than before. *LOCK says
  * whether it could be had. Returns 0, or -1 with errno. */
-static int lock_named(struct history *history, bool *is_locked)
+static int lock_named(struct history *history, int tries, enum lock *lock)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
         int fd;
 
-        *is_locked = lock(history->fd);
+        *lock = take_lock(history->fd, tries);
         if (has_name(history->fd, history->path))
             return 0;
         fd = open_and_make(history->path);
@@ -249,21 +258,54 @@ static bool is_open_ended(int fd, off_t size)
     return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
 }
 
-static int add_line(const struct history *history, const char *line, bool is_locked)
+/* Adds LINE to what is to be written. A newline stands before it all, for a file that needs it. */
+static int keep_late(struct history *history, const char *line)
 {
     char *bytes = malloc(HISTORY_LINE_MAX + 3);
-    struct stat status;
     struct text text;
-    int result = -1;
+    int result;
 
     if (!bytes)
         return -1;
     text_init(&text, bytes, HISTORY_LINE_MAX + 3);
-    if (fstat(history->fd, &status) == 0) {
-        text_add(&text, "%s%s\n", is_open_ended(history->fd, status.st_size) ? "\n" : "", line);
-        result = append(history, status.st_size, bytes, text.length, is_locked);
-    }
+    text_add(&text, "%s%s\n", buf_is_empty(&history->late) ? "\n" : "", line);
+    result = buf_add(&history->late, bytes, text.length);
     free(bytes);
+    return result;
+}
+
+static int append_late(const struct history *history, bool is_locked)
+{
+    const char *bytes = buf_peek(&history->late);
+    size_t n = history->late.length;
+    struct stat status;
+
+    if (fstat(history->fd, &status) < 0)
+        return -1;
+    if (!is_open_ended(history->fd, status.st_size)) {
+        bytes++;
+        n--;
+    }
+    return append(history, status.st_size, bytes, n, is_locked);
+}
+
+/* Writes what is to be written, unless another run has the lock and there is time. */
+static int write_late(struct history *history, int tries, bool is_last)
+{
+    enum lock lock;
+    int result = lock_named(history, tries, &lock);
+    int error;
+
+    if (result == 0 && lock == LOCK_TAKEN && !is_last &&
+        buf_room(&history->late) > HISTORY_LINE_MAX + 1)
+        return 0;
+    if (result == 0) {
+        result = append_late(history, lock == LOCK_OURS);
+        unlock(history);
+    }
+    error = errno;
+    buf_fini(&history->late);
+    errno = error;
     return result;
 }
 
@@ -274,20 +316,15 @@ bool history_takes(const char *line)
 
 int history_add(struct history *history, const char *line)
 {
-    bool is_locked;
-    int result;
-
     if (!history_takes(line) || strlen(line) > HISTORY_LINE_MAX)
         return 0;
     if (history->fd < 0) {
         errno = EBADF;
         return -1;
     }
-    if (lock_named(history, &is_locked) < 0)
+    if (keep_late(history, line) < 0)
         return -1;
-    result = add_line(history, line, is_locked);
-    unlock(history);
-    return result;
+    return write_late(history, LOCK_FEW_TRIES, false);
 }
 
 /* ---- reading ---- */
@@ -440,14 +477,15 @@ static int read_and_cut(struct history *history, bool is_locked, history_fn *on_
 
 int history_open(struct history *history, const char *path, history_fn *on_line, void *owner)
 {
-    bool is_locked;
+    enum lock lock;
 
     *history = (struct history){.fd = open_and_make(path)};
     if (history->fd < 0)
         return -1;
+    buf_init(&history->late, LATE_MAX);
     history->path = realpath(path, NULL);
-    if (!history->path || lock_named(history, &is_locked) < 0 ||
-        read_and_cut(history, is_locked, on_line, owner) < 0) {
+    if (!history->path || lock_named(history, LOCK_TRIES, &lock) < 0 ||
+        read_and_cut(history, lock == LOCK_OURS, on_line, owner) < 0) {
         int error = errno;
 
         history_close(history);
@@ -460,6 +498,8 @@ int history_open(struct history *history, const char *path, history_fn *on_line,
 
 void history_close(struct history *history)
 {
+    if (!buf_is_empty(&history->late))
+        write_late(history, LOCK_TRIES, true);
     if (history->fd >= 0)
         close(history->fd);
     free(history->path);

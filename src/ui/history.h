@@ -16,14 +16,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
+
 enum {
     HISTORY_LINES = 1000,    /* kept in the file */
     HISTORY_LINE_MAX = 16384 /* bytes; a longer one is not kept */
 };
 
 struct history {
-    int fd;     /* -1: nothing is kept */
-    char *path; /* of the file itself, where PATH was a link to it */
+    int fd;          /* -1: nothing is kept */
+    char *path;      /* of the file itself, where PATH was a link to it */
+    struct buf late; /* lines that are still to be written */
 };
 
 typedef void history_fn(void *owner, const char *line);
@@ -37,14 +40,18 @@ int history_path(char *path, size_t size);
  * A file that is not a regular one or is another user's is refused (EPERM). Returns 0, or -1 with
  * errno, and then nothing is kept. A file that cannot be cut is kept as it is. */
 int history_open(struct history *history, const char *path, history_fn *on_line, void *owner);
+
+/* Writes what is still to be written and closes. Waits for another run that is busy with the file
+ * for a second at most. */
 void history_close(struct history *history);
 
 /* Whether LINE is one to be remembered: not empty, not begun with a space, without a newline. */
 bool history_takes(const char *line);
 
 /* Appends LINE, unless it is not to be remembered, or is longer than HISTORY_LINE_MAX: then it
- * returns 0 too. Waits for another run that is busy with the file for a
- * second at most. Returns 0, or -1 with errno and the file as it was. */
+ * returns 0 too. Where another run is busy with the file for more than
+ * 20 ms the line is written with the next one, or by history_close. Returns 0, or -1 with errno and
+ * the file as it was. */
 int history_add(struct history *history, const char *line);
 
 #endif

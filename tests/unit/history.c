@@ -480,6 +480,52 @@ static void a_lock_that_is_never_given_back_is_no_obstacle(void **state)
     close(fd);
 }
 
+/* The program goes on meanwhile. */
+static void what_another_run_holds_up_is_written_later(void **state)
+{
+    const char *path = in_folder("history");
+    struct history history;
+    int fd;
+
+    (void)state;
+    write_file(path, "one", 3);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(history_open(&history, path, NULL, NULL), 0);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(history_add(&history, i % 2 == 0 ? "two" : "three"), 0);
+    expect_file(path, "one");
+    assert_int_equal(flock(fd, LOCK_UN), 0);
+    assert_int_equal(history_add(&history, "four"), 0);
+    history_close(&history);
+    assert_int_equal(file_size(path), 4 + 15 * (4 + 6) + 5);
+    close(fd);
+}
+
+/* More than is kept back is written all the same. */
+static void what_is_held_up_has_a_limit(void **state)
+{
+    const char *path = in_folder("history");
+    char line[HISTORY_LINE_MAX + 1];
+    struct history history;
+    int count = 0;
+    int fd;
+
+    (void)state;
+    memset(line, 'x', sizeof line - 1);
+    line[sizeof line - 1] = '\0';
+    assert_int_equal(history_open(&history, path, NULL, NULL), 0);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    for (; file_size(path) == 0; count++)
+        assert_int_equal(history_add(&history, line), 0);
+    assert_in_range(count, 60, 64);
+    assert_int_equal(file_size(path), count * (HISTORY_LINE_MAX + 1));
+    history_close(&history);
+    assert_int_equal(file_size(path), count * (HISTORY_LINE_MAX + 1));
+    close(fd);
+}
+
 enum { RUNS = 4, LINES = 60 };
 
 static int add_lines(const char *path, int run)
@@ -584,6 +630,8 @@ int main(void)
         cmocka_unit_test_teardown(a_file_that_cannot_be_cut_is_kept, kit_cleanup),
         cmocka_unit_test_teardown(a_file_that_was_replaced_is_found_again, kit_cleanup),
         cmocka_unit_test_teardown(a_lock_that_is_never_given_back_is_no_obstacle, kit_cleanup),
+        cmocka_unit_test_teardown(what_another_run_holds_up_is_written_later, kit_cleanup),
+        cmocka_unit_test_teardown(what_is_held_up_has_a_limit, kit_cleanup),
         cmocka_unit_test_teardown(several_runs_lose_no_line, kit_cleanup),
     };
 
