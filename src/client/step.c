@@ -6,7 +6,9 @@
  * While it stands still nothing but the keyboard, signals and what the terminal has not taken yet
  * are looked at, by a poll(2) of the terminal's own that is no part of the loop and is not shown.
  * What arrives meanwhile stays in the kernel, and the next wait reports it. The spinner stands
- * still too: that is what a loop which does not turn looks like.
+ * still too: that is what a loop which does not turn looks like. The wait that follows keeps the
+ * limit that was said: what a slow terminal has not taken of the last frame by then goes out at its
+ * end.
  *
  * In step mode all keys are for it, also those that come while a turn is being made: who presses
  * Space often gets as many turns, and no spaces in the input line. Those behind the key that ends
