@@ -49,9 +49,8 @@ void history_close(struct history *history);
 bool history_takes(const char *line);
 
 /* Appends LINE, unless it is not to be remembered, or is longer than HISTORY_LINE_MAX: then it
- * returns 0 too. Where another run is busy with the file for more than
- * 20 ms the line is written with the next one, or by history_close. Returns 0, or -1 with errno and
- * the file as it was. */
+ * returns 0 too. Where another run is busy with the file for more than 20 ms the line is written
+ * with the next one, or by history_close. Returns 0, or -1 with errno and the file as it was. */
 int history_add(struct history *history, const char *line);
 
 #endif
