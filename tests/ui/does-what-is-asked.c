@@ -284,11 +284,12 @@ static void close_takes_what_has_ended_off_the_screen(void **state)
 static void close_twice_in_one_breath(void **state)
 {
     static const char slow[] = "/help\r/help\r/help\r/help\r/help\r/help\r/help\r/help\r/help\r";
+    static const char *const options[] = {"--keep", NULL}; /* nobody listens any more */
     struct full full;
     char keys[256];
 
     (void)state;
-    start(&full);
+    full_start(&full, ROWS, COLUMNS, options);
     snprintf(keys, sizeof keys, "/close\r/connect %s\r%s/close\r/close\r%s", full.target, slow,
              slow);
     kit_press(full.terminal, keys);
