@@ -6,9 +6,7 @@
  * That handler runs at any moment, on a stack of its own, since the usual one may be what has
  * overflowed (sigaltstack(2)). It may call only what signal-safety(7) lists. It sets the modes
  * first and then writes, because a terminal that nobody reads takes the modes at once and the bytes
- * perhaps never: it waits for a moment, and then throws away what the kernel has not been able to
- * hand over, so that the guard comes first when the terminal is read again. Then the signal does
- * what it would have done.
+ * perhaps never: it waits for a moment and goes on. Then the signal does what it would have done.
  *
  * A process in the background that sets modes is stopped (SIGTTOU); that is job control, and right.
  * Only the handler, which must come to its end, has the signal blocked.
@@ -70,8 +68,7 @@ static void rescue_write(void)
         if (written < 0 && errno != EAGAIN && errno != EINTR)
             return;
         if (written <= 0) {
-            if (++tries == RESCUE_TRIES / 2)
-                tcflush(rescue.fd, TCOFLUSH); /* what stands before it may never go out */
+            tries++;
             poll(&terminal, 1, RESCUE_WAIT_MS);
             continue;
         }
@@ -408,23 +405,20 @@ static bool is_taken(const struct tty *tty)
     return tcgetpgrp(tty->fd) != getpgrp() && !is_raw(tty->fd);
 }
 
-/* What has not been written by then is dropped, here and in the kernel: it must not come out
- * between what the shell says now. In its place goes the guard, which is in no queue; but not to a
- * terminal that is somebody else's by now. */
+/* What has not been written by then is dropped: it must not come out between what the shell says
+ * now. Where writing has failed the terminal may still take the guard, which is in no queue. */
 void tty_end(struct tty *tty)
 {
     if (!tty->is_begun)
         return;
     tty->is_begun = false;
     watch_stop(&tty->watch);
-    if (!tty_drain(tty, clock_now() + end_ns)) {
-        if (!is_taken(tty))
-            rescue_write();
-        if (!tty->output.error) {
-            output_fini(&tty->output);
-            output_start(tty);
-        }
+    if (!tty_drain(tty, clock_now() + end_ns) && !tty->output.error) {
+        output_fini(&tty->output);
+        output_start(tty);
     }
+    if (tty->output.error)
+        rescue_write();
     if (!is_taken(tty))
         set_modes(tty->fd, &tty->before);
     rescue_disarm(COUNT(fatal));

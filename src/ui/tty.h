@@ -57,8 +57,8 @@ int tty_begin(struct tty *tty, const char *guard, size_t n);
 int tty_begin_again(struct tty *tty);
 
 /* Gives the modes back, unless a shell has put us into the background and set its own, and stops
- * reading. What is still to be written has at most 200 ms; where that is not enough, or writing has
- * failed, it is thrown away and the guard written. */
+ * reading. What is still to be written has at most 200 ms; the guard is written where writing has
+ * failed before. */
 void tty_end(struct tty *tty);
 
 /* Writes, or queues, N bytes. Returns 0, or -1 with errno as output_write. */
