@@ -409,6 +409,7 @@ static void work_on(const char *name, bool has_other_screen)
     assert_int_equal(kit_is_other_screen(t.full.terminal), has_other_screen);
     for (int i = 0; i < 50; i++)
         say_next();
+    kit_await_row(t.full.terminal, " | 50 lines | "); /* every tenth looks like the last */
     expect_right();
     full_type(&t.full, "words");
     assert_string_equal(full_hear(&t.full), "words");
