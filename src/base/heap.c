@@ -16,29 +16,29 @@ void heap_fini(struct heap *heap)
     heap_init(heap);
 }
 
-void heap_node_init(struct heap_node *node, void *owner)
+void heap_node_init(struct loop_node *node, void *owner)
 {
-    *node = (struct heap_node){.index = HEAP_NOWHERE, .owner = owner};
+    *node = (struct loop_node){.index = HEAP_NOWHERE, .owner = owner};
 }
 
-bool heap_node_is_in(const struct heap_node *node)
+bool heap_node_is_in(const struct loop_node *node)
 {
     return node->index != HEAP_NOWHERE;
 }
 
-static bool heap_before(const struct heap_node *a, const struct heap_node *b)
+static bool heap_before(const struct loop_node *a, const struct loop_node *b)
 {
     return a->due != b->due ? a->due < b->due : a->order < b->order;
 }
 
-static void heap_place(struct heap *heap, size_t index, struct heap_node *node)
+static void heap_place(struct heap *heap, size_t index, struct loop_node *node)
 {
     heap->nodes[index] = node;
     node->index = index;
 }
 
 /* Moves NODE, which belongs at INDEX or above, to where it belongs. */
-static void heap_rise(struct heap *heap, size_t index, struct heap_node *node)
+static void heap_rise(struct heap *heap, size_t index, struct loop_node *node)
 {
     while (index > 0 && heap_before(node, heap->nodes[(index - 1) / 2])) {
         heap_place(heap, index, heap->nodes[(index - 1) / 2]);
@@ -48,7 +48,7 @@ static void heap_rise(struct heap *heap, size_t index, struct heap_node *node)
 }
 
 /* Moves NODE, which belongs at INDEX or below, to where it belongs. */
-static void heap_sink(struct heap *heap, size_t index, struct heap_node *node)
+static void heap_sink(struct heap *heap, size_t index, struct loop_node *node)
 {
     size_t child;
 
@@ -63,7 +63,7 @@ static void heap_sink(struct heap *heap, size_t index, struct heap_node *node)
     heap_place(heap, index, node);
 }
 
-static void heap_settle(struct heap *heap, size_t index, struct heap_node *node)
+static void heap_settle(struct heap *heap, size_t index, struct loop_node *node)
 {
     if (index > 0 && heap_before(node, heap->nodes[(index - 1) / 2]))
         heap_rise(heap, index, node);
@@ -74,7 +74,7 @@ static void heap_settle(struct heap *heap, size_t index, struct heap_node *node)
 static int heap_grow(struct heap *heap)
 {
     size_t capacity = heap->capacity ? 2 * heap->capacity : 16;
-    struct heap_node **nodes = realloc(heap->nodes, capacity * sizeof *nodes);
+    struct loop_node **nodes = realloc(heap->nodes, capacity * sizeof *nodes);
 
     if (!nodes)
         return -1;
@@ -83,7 +83,7 @@ static int heap_grow(struct heap *heap)
     return 0;
 }
 
-int heap_insert(struct heap *heap, struct heap_node *node, int64_t due)
+int heap_insert(struct heap *heap, struct loop_node *node, int64_t due)
 {
     if (!heap_node_is_in(node)) {
         if (heap->count == heap->capacity && heap_grow(heap) < 0)
@@ -96,9 +96,9 @@ int heap_insert(struct heap *heap, struct heap_node *node, int64_t due)
     return 0;
 }
 
-void heap_remove(struct heap *heap, struct heap_node *node)
+void heap_remove(struct heap *heap, struct loop_node *node)
 {
-    struct heap_node *last;
+    struct loop_node *last;
     size_t hole = node->index;
 
     if (!heap_node_is_in(node))
@@ -109,7 +109,7 @@ void heap_remove(struct heap *heap, struct heap_node *node)
         heap_settle(heap, hole, last);
 }
 
-struct heap_node *heap_top(const struct heap *heap)
+struct loop_node *heap_top(const struct heap *heap)
 {
     return heap->count > 0 ? heap->nodes[0] : NULL;
 }

@@ -10,15 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct heap_node {
-    int64_t due;    /* the key; set by heap_insert */
-    uint64_t order; /* when it went in: breaks ties */
-    size_t index;   /* its place, or HEAP_NOWHERE */
-    void *owner;    /* the thing that this node is a member of */
-};
+#include "pollspin/link.h"
 
 struct heap {
-    struct heap_node **nodes;
+    struct loop_node **nodes;
     size_t count;
     size_t capacity;
     uint64_t inserted; /* how many ever went in */
@@ -32,18 +27,18 @@ void heap_init(struct heap *heap);
 void heap_fini(struct heap *heap);
 
 /* Makes a node of OWNER that is in no heap. */
-void heap_node_init(struct heap_node *node, void *owner);
+void heap_node_init(struct loop_node *node, void *owner);
 
-bool heap_node_is_in(const struct heap_node *node);
+bool heap_node_is_in(const struct loop_node *node);
 
 /* Puts NODE in, or moves it, so that it comes out at DUE. Returns 0, or -1 with ENOMEM; moving a
  * node that is in never fails. */
-int heap_insert(struct heap *heap, struct heap_node *node, int64_t due);
+int heap_insert(struct heap *heap, struct loop_node *node, int64_t due);
 
 /* Takes NODE out; does nothing where it is not in. */
-void heap_remove(struct heap *heap, struct heap_node *node);
+void heap_remove(struct heap *heap, struct loop_node *node);
 
 /* Returns the earliest node, or NULL. */
-struct heap_node *heap_top(const struct heap *heap);
+struct loop_node *heap_top(const struct heap *heap);
 
 #endif

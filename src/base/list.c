@@ -5,19 +5,19 @@
 
 #include "base/list.h"
 
-void list_init(struct list *link, void *owner)
+void list_init(struct loop_link *link, void *owner)
 {
     link->next = link;
     link->prev = link;
     link->owner = owner;
 }
 
-bool list_is_empty(const struct list *head)
+bool list_is_empty(const struct loop_link *head)
 {
     return head->next == head;
 }
 
-void list_append(struct list *head, struct list *link)
+void list_append(struct loop_link *head, struct loop_link *link)
 {
     link->prev = head->prev;
     link->next = head;
@@ -25,7 +25,7 @@ void list_append(struct list *head, struct list *link)
     head->prev = link;
 }
 
-void list_remove(struct list *link)
+void list_remove(struct loop_link *link)
 {
     link->prev->next = link->next;
     link->next->prev = link->prev;
@@ -33,14 +33,14 @@ void list_remove(struct list *link)
     link->prev = link;
 }
 
-void *list_first(const struct list *head)
+void *list_first(const struct loop_link *head)
 {
     return head->next->owner;
 }
 
-void *list_take_first(struct list *head)
+void *list_take_first(struct loop_link *head)
 {
-    struct list *first = head->next;
+    struct loop_link *first = head->next;
 
     list_remove(first);
     return first->owner;

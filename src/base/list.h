@@ -9,27 +9,23 @@
 
 #include <stdbool.h>
 
-struct list {
-    struct list *next;
-    struct list *prev;
-    void *owner; /* the thing that this link is a member of; NULL in a head */
-};
+#include "pollspin/link.h"
 
 /* Makes an empty head (OWNER NULL) or a link of OWNER that is in no list. */
-void list_init(struct list *link, void *owner);
+void list_init(struct loop_link *link, void *owner);
 
-bool list_is_empty(const struct list *head);
+bool list_is_empty(const struct loop_link *head);
 
 /* Puts LINK, which is in no list, at the end of HEAD. */
-void list_append(struct list *head, struct list *link);
+void list_append(struct loop_link *head, struct loop_link *link);
 
 /* Takes LINK out of whatever list it is in. */
-void list_remove(struct list *link);
+void list_remove(struct loop_link *link);
 
 /* Returns the owner of the first link, or NULL where the list is empty. */
-void *list_first(const struct list *head);
+void *list_first(const struct loop_link *head);
 
 /* Takes the first link out and returns its owner, or NULL where the list is empty. */
-void *list_take_first(struct list *head);
+void *list_take_first(struct loop_link *head);
 
 #endif

@@ -18,7 +18,7 @@
 #include "base/text.h"
 #include "client/app.h"
 #include "client/commands.h"
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 #include "ui/spinner.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -11,8 +11,8 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "loop/loop.h"
 #include "net/connect.h"
+#include "pollspin/loop.h"
 
 enum session_state {
     SESSION_CONNECTING,

@@ -7,17 +7,21 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "loop/loop.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "loop/inside.h"
+#include "pollspin/loop.h"
 
 enum { LOOP_BATCH = 256 };
 
 struct loop {
     struct poller *poller;
     struct heap timers;
-    struct list due;     /* timers to be run in this turn */
-    struct list changed; /* watches whose want is not what the poller was told */
-    struct list closing; /* watches to be closed at the end of the turn */
-    struct list members; /* all watches that are started */
+    struct loop_link due;      /* timers to be run in this turn */
+    struct loop_link deferred; /* calls to be made in the next turn */
+    struct loop_link changed;  /* watches whose want is not what the poller was told */
+    struct loop_link closing;  /* watches to be closed at the end of the turn */
+    struct loop_link members;  /* all watches that are started */
     struct poller_event batch[LOOP_BATCH];
     int batch_count; /* events in the batch that is being dispatched */
     int64_t now;
@@ -39,6 +43,7 @@ struct loop *loop_new(struct poller *poller)
     loop->poller = poller;
     heap_init(&loop->timers);
     list_init(&loop->due, NULL);
+    list_init(&loop->deferred, NULL);
     list_init(&loop->changed, NULL);
     list_init(&loop->closing, NULL);
     list_init(&loop->members, NULL);
@@ -101,7 +106,8 @@ static int watch_move(struct watch *watch, struct poller *poller)
 }
 
 /* Takes those that were started before LINK out of POLLER again. errno survives. */
-static void loop_move_back(const struct loop *loop, struct poller *poller, const struct list *link)
+static void loop_move_back(const struct loop *loop, struct poller *poller,
+                           const struct loop_link *link)
 {
     int error = errno;
 
@@ -117,7 +123,7 @@ static void loop_move_back(const struct loop *loop, struct poller *poller, const
 int loop_use(struct loop *loop, struct poller *poller, int *refused)
 {
     assert(poller != loop->poller);
-    for (struct list *link = loop->members.next; link != &loop->members; link = link->next) {
+    for (struct loop_link *link = loop->members.next; link != &loop->members; link = link->next) {
         struct watch *watch = link->owner;
 
         if (watch_move(watch, poller) < 0) {
@@ -235,7 +241,7 @@ void watch_close(struct watch *watch, loop_fn *on_closed)
 
 void loop_each_watch(const struct loop *loop, watch_each_fn *fn, void *context)
 {
-    for (struct list *link = loop->members.next; link != &loop->members; link = link->next)
+    for (struct loop_link *link = loop->members.next; link != &loop->members; link = link->next)
         fn(context, link->owner);
 }
 
@@ -270,6 +276,25 @@ int64_t timer_due(const struct timer *timer)
     return timer->node.due;
 }
 
+/* ---- as soon as this is over ---- */
+
+void deferred_init(struct deferred *deferred, struct loop *loop, loop_fn *on_call, void *owner)
+{
+    *deferred = (struct deferred){.loop = loop, .on_call = on_call, .owner = owner};
+    list_init(&deferred->link, deferred);
+}
+
+void deferred_call(struct deferred *deferred)
+{
+    list_remove(&deferred->link);
+    list_append(&deferred->loop->deferred, &deferred->link);
+}
+
+void deferred_stop(struct deferred *deferred)
+{
+    list_remove(&deferred->link);
+}
+
 /* ---- a turn ---- */
 
 /* Step 2. What is due is taken out before the first of it runs: a timer that sets itself again for
@@ -277,7 +302,7 @@ int64_t timer_due(const struct timer *timer)
  * other timers. */
 static void loop_run_timers(struct loop *loop)
 {
-    struct heap_node *top;
+    struct loop_node *top;
     struct timer *timer;
 
     while ((top = heap_top(&loop->timers)) && top->due <= loop->now) {
@@ -310,7 +335,7 @@ static void watch_call(struct watch *watch, unsigned ready)
  * next turn, so that one which fails for ever does not hold up this one. */
 static void loop_tell(struct loop *loop)
 {
-    struct list failed;
+    struct loop_link failed;
     struct watch *watch;
 
     list_init(&failed, NULL);
@@ -330,7 +355,7 @@ static void loop_tell(struct loop *loop)
  * close, a stop -- is done first: the wait then only looks. */
 static int64_t loop_timeout(const struct loop *loop)
 {
-    const struct heap_node *top = heap_top(&loop->timers);
+    const struct loop_node *top = heap_top(&loop->timers);
 
     if (loop->is_looking || loop->is_dirty || loop->is_stopped || !list_is_empty(&loop->changed) ||
         !list_is_empty(&loop->closing))

@@ -15,7 +15,7 @@
 #define OUTPUT_H
 
 #include "base/buf.h"
-#include "loop/loop.h"
+#include "pollspin/loop.h"
 
 enum output_kind { OUTPUT_PLAIN, OUTPUT_NONBLOCKING, OUTPUT_SOCKET, OUTPUT_CAREFUL };
 

@@ -12,17 +12,10 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "loop/loop.h"
+#include "pollspin/loop.h"
 
 /* Whether SIGNO does nothing, as SIGHUP under nohup(1): whoever began us wants it to stay so. */
 bool signal_is_ignored(int signo);
-
-/* SIGNO came once or more often since the last call. */
-typedef void signal_fn(void *owner, int signo);
-
-/* Calls ON_SIGNAL for each SIGNO from now on, in place of what the signal did before; one function
- * a signal. Returns 0, or -1 with errno as pipe2(2), sigaction(2) or poller_add. */
-int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner);
 
 /* Tells those that have come since the last turn: for the end, when no other turn follows. */
 void loop_signals_tell(void);

@@ -16,7 +16,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
-#include "loop/loop.h"
+#include "pollspin/loop.h"
 
 enum conn_input { CONN_INPUT_OPEN, CONN_INPUT_ENDED };
 enum conn_output { CONN_OUTPUT_OPEN, CONN_OUTPUT_DRAINING, CONN_OUTPUT_SHUT };

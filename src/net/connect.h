@@ -10,8 +10,8 @@
 #ifndef CONNECT_H
 #define CONNECT_H
 
-#include "loop/loop.h"
 #include "net/address.h"
+#include "pollspin/loop.h"
 
 struct connector;
 

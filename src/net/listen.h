@@ -13,8 +13,8 @@
 
 #include <sys/types.h>
 
-#include "loop/loop.h"
 #include "net/address.h"
+#include "pollspin/loop.h"
 
 /* FD is a new connection, non-blocking and close-on-exec, the receiver's from now on. */
 typedef void listener_fn(void *owner, int fd, const struct address *peer);

@@ -21,6 +21,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "net/resolve.h"
 
 /* More addresses than this in one answer are left out: nobody would wait for so many attempts. */
@@ -46,7 +47,7 @@ struct question {
 struct resolve_socket {
     struct resolve *resolve;
     struct watch watch;
-    struct list link;
+    struct loop_link link;
 };
 
 struct resolve {
@@ -56,7 +57,7 @@ struct resolve {
     void *owner;
     ares_channel channel; /* NULL where nobody has to be asked */
     bool is_broken;       /* a socket could not be watched: waiting for it makes no sense */
-    struct list sockets;
+    struct loop_link sockets;
     struct timer timeout;         /* when c-ares wants to be called again */
     struct timer tell;            /* set while an answer may come; due where one is there */
     struct question questions[2]; /* IPv6, IPv4 */
@@ -197,7 +198,8 @@ static void resolve_on_ready(void *owner, unsigned ready)
 
 static struct resolve_socket *resolve_find(struct resolve *resolve, int fd)
 {
-    for (struct list *link = resolve->sockets.next; link != &resolve->sockets; link = link->next) {
+    for (struct loop_link *link = resolve->sockets.next; link != &resolve->sockets;
+         link = link->next) {
         struct resolve_socket *socket = link->owner;
 
         if (socket->watch.fd == fd)

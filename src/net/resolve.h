@@ -9,8 +9,8 @@
 #ifndef RESOLVE_H
 #define RESOLVE_H
 
-#include "loop/loop.h"
 #include "net/address.h"
+#include "pollspin/loop.h"
 
 struct resolve;
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #include "base/text.h"
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 
 /* Always wanted. So what the kernel is asked for is never 0, and 0 can mean "not there". */
 #define BACKEND_ALWAYS (POLLER_ERR | POLLER_HUP)
@@ -20,7 +20,7 @@
 /* What poller.c knows of one descriptor number. */
 struct poller_entry {
     unsigned want;       /* what the kernel was asked for, with BACKEND_ALWAYS; 0: not there */
-    unsigned generation; /* how often this number was removed: tells epoll's stale events */
+    unsigned generation; /* how often this number was removed: tells stale events */
     int slot;            /* the backend's own: where in its array it stands */
     bool is_in;          /* between poller_add and poller_remove */
     void *data;
@@ -56,16 +56,33 @@ struct poller_backend {
     /* Makes one wait and stores up to MAX events, all but their data; returns how many, or -1 with
      * errno. TIMEOUT_NS is -1, or a multiple of unit_ns. It may return 0 early. */
     int (*wait)(struct poller *poller, int64_t timeout_ns, struct poller_event *events, int max);
+
+    /* Returns the kernel object's own descriptor. NULL: there is none. */
+    int (*fd)(const struct poller *poller);
+
+    /* As open, with the kernel object FD and with what is in it; where it fails, FD is as it was.
+     * NULL: there is none. */
+    int (*adopt)(struct poller *poller, int fd);
 };
 
 extern const struct poller_backend backend_select;
 extern const struct poller_backend backend_poll;
 extern const struct poller_backend backend_epoll;
+extern const struct poller_backend backend_kqueue;
+extern const struct poller_backend backend_uring;
+extern const struct poller_backend backend_sigio;
 extern const struct poller_backend backend_busy;
 extern const struct poller_backend backend_blocking;
 
 /* Opens a backend that is in no table, such as a scripted one in a test. As poller_open. */
 struct poller *poller_open_backend(const struct poller_backend *backend);
+
+/* Returns what poller.c knows of FD, whatever number that is; NULL: it is not in. */
+struct poller_entry *backend_entry(struct poller *poller, int fd);
+
+/* Says that FD is in the kernel object already, for WANT: for adopt. EBADF: FD is not open; ENOMEM;
+ * ENOTSUP: the backend cannot ask for that. */
+int backend_take_in(struct poller *poller, int fd, unsigned want);
 
 /* Around each system call: `begin = backend_begin(p); n = poll(...); backend_end(p, begin, &call)`.
  * Both do nothing, and begin is 0, where nobody observes. errno survives. */

@@ -19,6 +19,7 @@
 #include "config.h"
 
 #include "base/clock.h"
+#include "poller/always.h"
 #include "poller/backend.h"
 #include "poller/names.h"
 
@@ -26,6 +27,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -41,16 +43,9 @@ enum { EP_IS_PWAIT = 1 };
 
 enum { EP_BATCH = 512, EP_PRINTED = 32 };
 
-/* Values of an entry's slot; from 1 up it is the place in the list of those always ready, + 1. */
-enum { EP_FIRED = -2, EP_SILENT = -1, EP_KERNEL = 0 };
-
 struct ep_state {
     int fd;
-    int *always; /* descriptors that the kernel refused with EPERM, and that are wanted */
-    int always_count;
-    int always_capacity;
-    int always_next;   /* where the next scan of them starts */
-    bool always_first; /* whose turn it is, so that neither sort starves the other */
+    struct always always; /* those that the kernel refused with EPERM */
     struct epoll_event got[EP_BATCH];
 };
 
@@ -82,28 +77,42 @@ static int ep_create(struct poller *poller)
     return fd;
 }
 
-static int ep_open(struct poller *poller)
+static int ep_begin(struct poller *poller, int fd)
 {
     struct ep_state *state = calloc(1, sizeof *state);
 
     if (!state)
         return -1;
-    state->fd = ep_create(poller);
-    if (state->fd < 0) {
-        free(state);
-        return -1;
-    }
+    state->fd = fd;
     poller->state = state;
     return 0;
 }
 
-static void ep_close(struct poller *poller)
+static int ep_open(struct poller *poller)
+{
+    int fd = ep_create(poller);
+
+    if (fd < 0)
+        return -1;
+    if (ep_begin(poller, fd) == 0)
+        return 0;
+    close(fd);
+    errno = ENOMEM;
+    return -1;
+}
+
+static void ep_free(struct poller *poller)
 {
     struct ep_state *state = poller->state;
 
-    close(state->fd);
-    free(state->always);
+    always_fini(&state->always);
     free(state);
+}
+
+static void ep_close(struct poller *poller)
+{
+    close(((struct ep_state *)poller->state)->fd);
+    ep_free(poller);
 }
 
 static uint32_t ep_events(unsigned want)
@@ -183,50 +192,6 @@ static int ep_ctl(struct poller *poller, int epfd, int op, int fd, unsigned want
     return (int)call.result;
 }
 
-static int ep_always_insert(struct poller *poller, int fd)
-{
-    struct ep_state *state = poller->state;
-    int capacity = state->always_capacity ? 2 * state->always_capacity : 4;
-    int *always;
-
-    if (state->always_count == state->always_capacity) {
-        always = realloc(state->always, (size_t)capacity * sizeof *always);
-        if (!always)
-            return -1;
-        state->always = always;
-        state->always_capacity = capacity;
-    }
-    state->always[state->always_count++] = fd;
-    poller->entries[fd].slot = state->always_count;
-    return 0;
-}
-
-static void ep_always_delete(struct poller *poller, int fd, int slot)
-{
-    struct ep_state *state = poller->state;
-    int index = poller->entries[fd].slot - 1;
-    int last = state->always[--state->always_count];
-
-    state->always[index] = last;
-    poller->entries[last].slot = index + 1;
-    poller->entries[fd].slot = slot;
-}
-
-/* As ep_set, for one that is always ready. */
-static int ep_always_set(struct poller *poller, int fd, unsigned want)
-{
-    struct poller_entry *entry = &poller->entries[fd];
-    bool wanted = (want & (POLLER_IN | POLLER_OUT)) != 0;
-
-    if (entry->slot <= EP_KERNEL && wanted)
-        return ep_always_insert(poller, fd);
-    if (entry->slot > EP_KERNEL && !wanted)
-        ep_always_delete(poller, fd, EP_SILENT);
-    if (want == 0)
-        entry->slot = EP_KERNEL;
-    return 0;
-}
-
 static int ep_set(struct poller *poller, int fd, unsigned was, unsigned want)
 {
     struct ep_state *state = poller->state;
@@ -234,9 +199,9 @@ static int ep_set(struct poller *poller, int fd, unsigned was, unsigned want)
     int op = was == 0 ? EPOLL_CTL_ADD : want == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
     int result;
 
-    if (entry->slot > EP_KERNEL || entry->slot == EP_SILENT)
-        return ep_always_set(poller, fd, want);
-    entry->slot = EP_KERNEL;
+    if (always_has(poller, fd))
+        return always_set(poller, &state->always, fd, want);
+    entry->slot = ALWAYS_KERNEL;
     result = ep_ctl(poller, state->fd, op, fd, want);
     if (op == EPOLL_CTL_DEL)
         return 0; /* a closed descriptor is gone already, or is found by its generation */
@@ -244,12 +209,8 @@ static int ep_set(struct poller *poller, int fd, unsigned was, unsigned want)
         result = ep_ctl(poller, state->fd, EPOLL_CTL_MOD, fd, want);
     else if (result < 0 && op == EPOLL_CTL_MOD && errno == ENOENT)
         result = ep_ctl(poller, state->fd, EPOLL_CTL_ADD, fd, want);
-    if (result < 0 && errno == EPERM) {
-        entry->slot = EP_SILENT;
-        result = ep_always_set(poller, fd, want);
-        if (result < 0)
-            entry->slot = EP_KERNEL; /* or the next file of this number would be taken for one */
-    }
+    if (result < 0 && errno == EPERM)
+        result = always_set(poller, &state->always, fd, want);
     return result;
 }
 
@@ -289,20 +250,33 @@ static int ep_ask(struct poller *poller, int64_t timeout_ns, int max)
     return n;
 }
 
-/* Fills a new instance in the place of the old one, which is closed first: so a process that is out
- * of descriptors can do it too. A one-shot that has fired stays out until it is modified. */
-static int ep_rebuild(struct poller *poller)
+/* Puts a new instance in the place of the old one, under its number. A process that is out of
+ * descriptors closes the old one first, and takes what number it gets. */
+static int ep_renew(struct poller *poller)
 {
     struct ep_state *state = poller->state;
+    int fd = ep_create(poller);
 
-    close(state->fd);
-    state->fd = ep_create(poller);
-    if (state->fd < 0)
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        close(state->fd);
+        state->fd = ep_create(poller);
+        return state->fd < 0 ? -1 : 0;
+    }
+    if (fd < 0 || dup3(fd, state->fd, O_CLOEXEC) < 0)
+        return -1;
+    close(fd);
+    return 0;
+}
+
+/* Fills a new instance. A one-shot that has fired stays out until it is modified. */
+static int ep_rebuild(struct poller *poller)
+{
+    if (ep_renew(poller) < 0)
         return -1;
     for (int fd = 0; fd < poller->size; fd++) {
         const struct poller_entry *entry = &poller->entries[fd];
 
-        if (entry->want != 0 && entry->slot == EP_KERNEL &&
+        if (entry->want != 0 && entry->slot == ALWAYS_KERNEL &&
             ep_set(poller, fd, 0, entry->want) < 0 && errno != EBADF)
             return -1;
     }
@@ -318,14 +292,14 @@ static int ep_collect(struct poller *poller, int n, struct poller_event *events,
     for (int i = 0; i < n; i++) {
         const struct epoll_event *event = &state->got[i];
         int fd = (int)event->data.u32;
-        struct poller_entry *entry = &poller->entries[fd];
+        struct poller_entry *entry = backend_entry(poller, fd);
 
-        if (!entry->is_in || entry->generation != event->data.u64 >> 32) {
+        if (!entry || entry->generation != event->data.u64 >> 32) {
             ++*stale;
             continue;
         }
         if (entry->want & POLLER_ONESHOT)
-            entry->slot = EP_FIRED;
+            entry->slot = ALWAYS_FIRED;
         events[stored++] =
             (struct poller_event){.fd = fd, .ready = ep_ready(event->events), .raw = event->events};
     }
@@ -345,48 +319,86 @@ static int ep_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poll
     return n;
 }
 
-/* Stores those that are always ready. Edge and one-shot report them once, until poller_modify; one
- * that was closed is not a file any more, and would be ready for ever. */
-static int ep_always_collect(struct poller *poller, struct poller_event *events, int max)
-{
-    struct ep_state *state = poller->state;
-    int count = state->always_count < max ? state->always_count : max;
-
-    for (int i = 0; i < count; i++) {
-        int index = state->always_next < state->always_count ? state->always_next : 0;
-        int fd = state->always[index];
-        unsigned want = poller->entries[fd].want;
-
-        events[i] = (struct poller_event){.fd = fd, .ready = POLLER_INVALID};
-        if (backend_is_open(fd))
-            events[i].ready = want & (POLLER_IN | POLLER_OUT);
-        if (want & (POLLER_EDGE | POLLER_ONESHOT))
-            ep_always_delete(poller, fd, EP_SILENT);
-        else
-            index++;
-        state->always_next = index;
-    }
-    return count;
-}
-
 static int ep_wait(struct poller *poller, int64_t timeout_ns, struct poller_event *events, int max)
 {
     struct ep_state *state = poller->state;
-    int first = 0;
-    int n = 0;
 
-    if (state->always_count == 0)
-        return ep_wait_kernel(poller, timeout_ns, events, max);
-    state->always_first = !state->always_first;
-    if (state->always_first)
-        first = ep_always_collect(poller, events, max);
-    if (first < max)
-        n = ep_wait_kernel(poller, 0, events + first, max - first);
-    if (n < 0)
-        n = 0; /* the ones always ready are there all the same */
-    if (!state->always_first && n < max)
-        n += ep_always_collect(poller, events + n, max - n);
-    return first + n;
+    return always_wait(poller, &state->always, ep_wait_kernel, timeout_ns, events, max);
+}
+
+static int ep_fd(const struct poller *poller)
+{
+    return ((const struct ep_state *)poller->state)->fd;
+}
+
+/* epoll_ctl tells what is no epoll instance before it looks for the descriptor in it. */
+static int ep_check(int fd)
+{
+    int probe = epoll_create1(EPOLL_CLOEXEC);
+    int error;
+
+    if (probe < 0)
+        return -1;
+    error = epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL) < 0 ? errno : 0;
+    close(probe);
+    errno = error;
+    return error == ENOENT ? 0 : -1;
+}
+
+/* Takes over FD, which is in the instance for EVENTS: from now on its events carry what ours do.
+ * One that is asked for no hang-up has fired. A number that is closed by now, or another file, is
+ * left out. */
+static int ep_adopt_one(struct poller *poller, int fd, uint32_t events)
+{
+    unsigned want = ep_ready(events) | (events & EPOLLET ? POLLER_EDGE : 0u) |
+                    (events & EPOLLONESHOT ? POLLER_ONESHOT : 0u);
+    bool has_fired = (events & EPOLLHUP) == 0;
+
+    if (backend_take_in(poller, fd, want) < 0)
+        return errno == EBADF ? 0 : -1;
+    if (has_fired)
+        poller->entries[fd].slot = ALWAYS_FIRED;
+    if (has_fired || ep_ctl(poller, ep_fd(poller), EPOLL_CTL_MOD, fd, want) == 0)
+        return 0;
+    if (errno != EBADF && errno != ENOENT)
+        return -1;
+    poller_remove(poller, fd);
+    return 0;
+}
+
+/* The kernel says what is in it: proc_pid_fdinfo(5). */
+static int ep_adopt_all(struct poller *poller, FILE *info)
+{
+    char line[256];
+    unsigned events;
+    int result = 0;
+    int fd;
+
+    while (result == 0 && fgets(line, sizeof line, info))
+        if (sscanf(line, "tfd: %d events: %x", &fd, &events) == 2)
+            result = ep_adopt_one(poller, fd, events);
+    return ferror(info) ? -1 : result;
+}
+
+static int ep_adopt(struct poller *poller, int fd)
+{
+    char path[64];
+    FILE *info;
+    int result;
+
+    if (ep_check(fd) < 0)
+        return -1;
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+    info = fopen(path, "re");
+    if (!info) {
+        errno = errno == ENOENT ? ENOTSUP : errno;
+        return -1;
+    }
+    result = ep_begin(poller, fd);
+    if (result == 0 && (result = ep_adopt_all(poller, info)) < 0)
+        ep_free(poller);
+    fclose(info);
+    return result;
 }
 
 const struct poller_backend backend_epoll = {
@@ -399,6 +411,8 @@ const struct poller_backend backend_epoll = {
     .close = ep_close,
     .set = ep_set,
     .wait = ep_wait,
+    .fd = ep_fd,
+    .adopt = ep_adopt,
 };
 
 #else

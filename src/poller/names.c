@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "poller/names.h"
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 
 const struct name names_poller[] = {
     {POLLER_IN, "IN"},           {POLLER_OUT, "OUT"},

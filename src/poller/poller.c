@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "poller/backend.h"
 #include "poller/names.h"
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 
 enum {
     POLLER_EVENTS = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_RDHUP,
@@ -24,12 +24,14 @@ enum {
 
 /* The best first: "auto" takes the first that opens and is no lesson. */
 static const struct poller_backend *const poller_backends[] = {
-    &backend_epoll, &backend_poll, &backend_select, &backend_busy, &backend_blocking,
+    &backend_epoll,  &backend_kqueue, &backend_uring, &backend_poll,
+    &backend_select, &backend_sigio,  &backend_busy,  &backend_blocking,
 };
 
 enum { POLLER_BACKENDS = sizeof poller_backends / sizeof *poller_backends };
 
-struct poller *poller_open_backend(const struct poller_backend *backend)
+/* As poller_open_backend, with the kernel object FD unless that is -1. */
+static struct poller *poller_begin(const struct poller_backend *backend, int fd)
 {
     struct poller *poller;
 
@@ -41,11 +43,17 @@ struct poller *poller_open_backend(const struct poller_backend *backend)
     if (!poller)
         return NULL;
     poller->backend = backend;
-    if (backend->open(poller) < 0) {
+    if ((fd < 0 ? backend->open(poller) : backend->adopt(poller, fd)) < 0) {
+        free(poller->entries);
         free(poller);
         return NULL;
     }
     return poller;
+}
+
+struct poller *poller_open_backend(const struct poller_backend *backend)
+{
+    return poller_begin(backend, -1);
 }
 
 static struct poller *poller_open_best(void)
@@ -58,18 +66,43 @@ static struct poller *poller_open_best(void)
     return poller;
 }
 
+static const struct poller_backend *poller_named(const char *name)
+{
+    for (size_t i = 0; i < POLLER_BACKENDS; i++)
+        if (strcmp(poller_backends[i]->name, name) == 0)
+            return poller_backends[i];
+    errno = EINVAL;
+    return NULL;
+}
+
 struct poller *poller_open(const char *name)
 {
+    const struct poller_backend *backend;
+
     if (!name || strcmp(name, "auto") == 0) {
         name = getenv("POLLSPIN_BACKEND");
         if (!name || *name == '\0' || strcmp(name, "auto") == 0)
             return poller_open_best();
     }
-    for (size_t i = 0; i < POLLER_BACKENDS; i++)
-        if (strcmp(poller_backends[i]->name, name) == 0)
-            return poller_open_backend(poller_backends[i]);
-    errno = EINVAL;
-    return NULL;
+    backend = poller_named(name);
+    return backend ? poller_open_backend(backend) : NULL;
+}
+
+struct poller *poller_from_fd(const char *name, int fd)
+{
+    const struct poller_backend *backend = poller_named(name);
+
+    if (!backend)
+        return NULL;
+    if (!backend->adopt) {
+        errno = ENOTSUP;
+        return NULL;
+    }
+    if (fd < 0) {
+        errno = EBADF;
+        return NULL;
+    }
+    return poller_begin(backend, fd);
 }
 
 void poller_close(struct poller *poller)
@@ -84,6 +117,14 @@ void poller_close(struct poller *poller)
 const char *poller_name(const struct poller *poller)
 {
     return poller->backend->name;
+}
+
+int poller_fd(const struct poller *poller)
+{
+    if (poller->backend->fd)
+        return poller->backend->fd(poller);
+    errno = ENOTSUP;
+    return -1;
 }
 
 int poller_supports(const struct poller *poller, unsigned flags)
@@ -133,12 +174,31 @@ static int poller_check(const struct poller *poller, int fd, unsigned want)
     return errno == 0 ? 0 : -1;
 }
 
-static struct poller_entry *poller_find(struct poller *poller, int fd)
+struct poller_entry *backend_entry(struct poller *poller, int fd)
 {
     if (fd >= 0 && fd < poller->size && poller->entries[fd].is_in)
         return &poller->entries[fd];
     errno = ENOENT;
     return NULL;
+}
+
+/* From now on FD is watched for WANT, and the kernel knows. */
+static void poller_note(struct poller *poller, int fd, unsigned want, void *data)
+{
+    struct poller_entry *entry = &poller->entries[fd];
+
+    entry->is_in = true;
+    entry->want = want | BACKEND_ALWAYS;
+    entry->data = data;
+}
+
+int backend_take_in(struct poller *poller, int fd, unsigned want)
+{
+    want &= ~(unsigned)BACKEND_ALWAYS;
+    if (poller_check(poller, fd, want) < 0 || poller_reach(poller, fd) < 0)
+        return -1;
+    poller_note(poller, fd, want, NULL);
+    return 0;
 }
 
 int poller_add(struct poller *poller, int fd, unsigned want, void *data)
@@ -154,28 +214,25 @@ int poller_add(struct poller *poller, int fd, unsigned want, void *data)
     }
     if (poller->backend->set(poller, fd, 0, want | BACKEND_ALWAYS) < 0)
         return -1;
-    entry->is_in = true;
-    entry->want = want | BACKEND_ALWAYS;
-    entry->data = data;
+    poller_note(poller, fd, want, data);
     return 0;
 }
 
 int poller_modify(struct poller *poller, int fd, unsigned want, void *data)
 {
-    struct poller_entry *entry = poller_find(poller, fd);
+    struct poller_entry *entry = backend_entry(poller, fd);
 
     if (!entry || poller_check(poller, fd, want) < 0)
         return -1;
     if (poller->backend->set(poller, fd, entry->want, want | BACKEND_ALWAYS) < 0)
         return -1;
-    entry->want = want | BACKEND_ALWAYS;
-    entry->data = data;
+    poller_note(poller, fd, want, data);
     return 0;
 }
 
 int poller_remove(struct poller *poller, int fd)
 {
-    struct poller_entry *entry = poller_find(poller, fd);
+    struct poller_entry *entry = backend_entry(poller, fd);
 
     if (!entry)
         return -1;

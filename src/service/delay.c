@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/text.h"
 #include "service/server.h"
 
@@ -27,8 +28,8 @@ enum { DELAY_QUEUE = 128, DELAY_TEXT = 64 };
 
 struct delay {
     struct server *server;
-    struct list regulars; /* who had a tick, in order of due */
-    struct list newcomers;
+    struct loop_link regulars; /* who had a tick, in order of due */
+    struct loop_link newcomers;
     struct timer timer;    /* for the earlier of the two heads */
     time_t second;         /* whose text this is */
     char text[DELAY_TEXT]; /* shared by all who are due in it */
@@ -37,7 +38,7 @@ struct delay {
 
 struct delay_client {
     struct client client; /* first: a service's client begins with it */
-    struct list link;
+    struct loop_link link;
     int64_t due;
 };
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "net/listen.h"
 #include "service/inside.h"
 
@@ -26,7 +27,7 @@ enum { GATE_PICKS = 50 };
 struct gate {
     struct listener listener;
     struct instance *instance;
-    struct list link;
+    struct loop_link link;
 };
 
 /* ---- clients ---- */
@@ -60,7 +61,7 @@ static void client_on_drained(void *owner)
 static void server_open_gates(struct server *server)
 {
     server->is_shut = false;
-    for (struct list *link = server->gates.next; link != &server->gates; link = link->next) {
+    for (struct loop_link *link = server->gates.next; link != &server->gates; link = link->next) {
         struct gate *gate = link->owner;
 
         listener_resume(&gate->listener);
@@ -141,7 +142,7 @@ static void server_hold_gates(struct server *server)
         log_line(&server->log,
                  "%zu at once is the limit of clients: new ones wait until one leaves",
                  server->options.max_clients);
-    for (struct list *link = server->gates.next; link != &server->gates; link = link->next)
+    for (struct loop_link *link = server->gates.next; link != &server->gates; link = link->next)
         listener_hold(&((struct gate *)link->owner)->listener);
 }
 
@@ -199,7 +200,7 @@ static void gate_on_pause(void *owner, int error)
 
 static struct instance *server_find_instance(struct server *server, const struct service *service)
 {
-    for (struct list *link = server->instances.next; link != &server->instances;
+    for (struct loop_link *link = server->instances.next; link != &server->instances;
          link = link->next) {
         struct instance *instance = link->owner;
 
@@ -349,7 +350,7 @@ int server_adopt(struct server *server, const struct service *service, int fd)
 
 void server_announce_gates(struct server *server)
 {
-    for (struct list *link = server->gates.next; link != &server->gates; link = link->next) {
+    for (struct loop_link *link = server->gates.next; link != &server->gates; link = link->next) {
         const struct gate *gate = link->owner;
         char where[ADDRESS_TEXT];
 

@@ -14,16 +14,16 @@ struct instance {
     const struct service *service;
     struct server *server;
     void *shared;
-    struct list link;
+    struct loop_link link;
 };
 
 struct server {
     struct server_options options;
     struct loop *loop;
     struct log log;
-    struct list instances; /* made by gate.c when the first gate of a service opens */
-    struct list gates;     /* gate.c's own */
-    struct list clients;
+    struct loop_link instances; /* made by gate.c when the first gate of a service opens */
+    struct loop_link gates;     /* gate.c's own */
+    struct loop_link clients;
     size_t client_count;
     struct server_stats stats;
     int64_t next_notice; /* before that, pauses are not logged */

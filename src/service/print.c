@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/sanitize.h"
 #include "net/lines.h"
 #include "service/server.h"
@@ -28,16 +29,16 @@ enum { PRINT_SHOWN = SANITIZE_GROWTH * (PRINT_LINE + PRINT_SLICE + 64) + 2 * PRI
 
 struct print {
     struct server *server;
-    struct list waiting; /* clients whose rest waits for room, or for the next turn */
-    struct timer turn;   /* set while the share is used up */
-    size_t share;        /* bytes that may still be printed in this turn */
+    struct loop_link waiting; /* clients whose rest waits for room, or for the next turn */
+    struct timer turn;        /* set while the share is used up */
+    size_t share;             /* bytes that may still be printed in this turn */
     size_t length;
     char shown[PRINT_SHOWN];
 };
 
 struct print_client {
-    struct client client; /* first: a service's client begins with it */
-    struct list link;     /* in waiting */
+    struct client client;  /* first: a service's client begins with it */
+    struct loop_link link; /* in waiting */
     struct lines lines;
     struct sanitize sanitize;
     struct buf rest; /* read, and not printed yet */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/text.h"
 #include "service/inside.h"
 
@@ -90,7 +91,7 @@ static void server_on_grace(void *owner)
     struct server *server = owner;
 
     server->is_done = server->client_count == 0;
-    for (struct list *link = server->clients.next; link != &server->clients; link = link->next)
+    for (struct loop_link *link = server->clients.next; link != &server->clients; link = link->next)
         conn_close(&((struct client *)link->owner)->conn);
     if (server->is_done)
         loop_stop(server->loop);
@@ -105,7 +106,8 @@ void server_stop(struct server *server)
     server->is_ending = true;
     server_close_gates(server);
     watch_stop(&server->leash);
-    for (struct list *link = server->clients.next; link != &server->clients; link = link->next) {
+    for (struct loop_link *link = server->clients.next; link != &server->clients;
+         link = link->next) {
         struct conn *conn = &((struct client *)link->owner)->conn;
 
         if (buf_is_empty(&conn->queue))
@@ -134,7 +136,8 @@ static void server_lose_output(struct server *server)
     server->is_output_lost = true;
     if (server->options.on_output_lost)
         server->options.on_output_lost(server_output_error(server));
-    for (struct list *link = server->instances.next; link != &server->instances; link = link->next)
+    for (struct loop_link *link = server->instances.next; link != &server->instances;
+         link = link->next)
         if (((struct instance *)link->owner)->service->on_room)
             server_stop(server);
 }
@@ -143,7 +146,7 @@ static void server_on_output(void *owner)
 {
     struct server *server = owner;
 
-    for (struct list *link = server->instances.next; link != &server->instances;
+    for (struct loop_link *link = server->instances.next; link != &server->instances;
          link = link->next) {
         struct instance *instance = link->owner;
 

@@ -40,8 +40,8 @@ struct client {
     struct conn conn;
     struct server *server;
     const struct service *service;
-    void *shared;     /* what open returned */
-    struct list link; /* in the server's clients */
+    void *shared;          /* what open returned */
+    struct loop_link link; /* in the server's clients */
 };
 
 /* Returns the service NAME, or NULL. */

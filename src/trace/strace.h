@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 
 /* Longest line, newline included; a longer one is cut and ends in "...". */
 enum { STRACE_LINE = 16384 };

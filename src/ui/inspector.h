@@ -23,7 +23,7 @@
 #ifndef INSPECTOR_H
 #define INSPECTOR_H
 
-#include "loop/loop.h"
+#include "pollspin/loop.h"
 #include "ui/ring.h"
 #include "ui/row.h"
 #include "ui/slices.h"

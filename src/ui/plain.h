@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "loop/loop.h"
 #include "loop/output.h"
+#include "pollspin/loop.h"
 #include "ui/spinner.h"
 #include "ui/transcript.h"
 

@@ -7,7 +7,7 @@
 #define RING_H
 
 #include "base/text.h"
-#include "loop/loop.h"
+#include "pollspin/loop.h"
 
 enum {
     RING_CALLS = 512, /* kept */

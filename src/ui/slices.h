@@ -6,7 +6,7 @@
 #ifndef SLICES_H
 #define SLICES_H
 
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 
 #define SLICES_NS (100 * INT64_C(1000000))
 

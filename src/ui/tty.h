@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <termios.h>
 
-#include "loop/loop.h"
 #include "loop/output.h"
+#include "pollspin/loop.h"
 
 /* N bytes were typed, borrowed; 0: the terminal has been hung up or failed, and no more come. */
 typedef void tty_input_fn(void *owner, const char *bytes, size_t n);

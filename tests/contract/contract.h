@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "kit/kit.h"
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 
 enum { SUBJECT_FDS = 256, SUBJECT_EVENTS = 64 };
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "kit/kit.h"
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 
 /* Three entries of a group of cmocka tests. */
 #define ON_EVERY_BACKEND(test)                                                                     \

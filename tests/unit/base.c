@@ -15,7 +15,7 @@
 static void a_list_keeps_order(void **state)
 {
     int owners[3];
-    struct list head, links[3];
+    struct loop_link head, links[3];
 
     (void)state;
     list_init(&head, NULL);

@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "kit/kit.h"
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 #include "trace/strace.h"
 
 enum { TEXT_SIZE = 4096 };

@@ -13,7 +13,7 @@
 #include "client/app.h"
 #include "client/commands.h"
 #include "kit/kit.h"
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 #include "ui/spinner.h"
 
 enum { NOTES = 8192, COLUMNS = 78 };

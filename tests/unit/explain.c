@@ -15,7 +15,7 @@
 #include "kit/kit.h"
 #include "kit/random.h"
 #include "poller/names.h"
-#include "poller/poller.h"
+#include "pollspin/poller.h"
 #include "trace/strace.h"
 #include "ui/explain.h"
 

@@ -11,7 +11,7 @@
 enum { THINGS = 200, STEPS = 50000, SEED = 1848 };
 
 struct thing {
-    struct heap_node node;
+    struct loop_node node;
     bool is_in;
     int64_t due;
     int order;
@@ -31,8 +31,8 @@ static void check(const struct model *model)
     size_t count = 0;
 
     for (size_t i = 0; i < heap->count; i++) {
-        const struct heap_node *node = heap->nodes[i];
-        const struct heap_node *parent = heap->nodes[i > 0 ? (i - 1) / 2 : 0];
+        const struct loop_node *node = heap->nodes[i];
+        const struct loop_node *parent = heap->nodes[i > 0 ? (i - 1) / 2 : 0];
 
         assert_int_equal(node->index, i);
         assert_true(parent->due <= node->due);
@@ -117,7 +117,7 @@ static void random_operations(void **state)
 static void the_extremes_of_time(void **state)
 {
     struct heap heap;
-    struct heap_node late, early, middle;
+    struct loop_node late, early, middle;
 
     (void)state;
     heap_init(&heap);

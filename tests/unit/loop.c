@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "kit/fake.h"
 #include "kit/kit.h"
-#include "loop/loop.h"
 #include "poller/backend.h"
+#include "pollspin/loop.h"
 #include "unit/turns.h"
 
 #define MS CLOCK_MILLISECOND

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "kit/kit.h"
-#include "loop/loop.h"
 #include "net/address.h"
+#include "pollspin/loop.h"
 
 enum { NAMESERVER_OK, NAMESERVER_FAILS = 2, NAMESERVER_NO_SUCH_NAME = 3 };
 

@@ -430,7 +430,7 @@ static void it_is_told_when_all_is_written(void **state)
 
 /* ---- children ---- */
 
-typedef void child_fn(void);
+typedef void run_fn(void);
 
 /* Waits until nobody has the other end of ALIVE, and returns the wait status of PID. */
 static int await_end(pid_t pid, int alive)
@@ -449,7 +449,7 @@ static int await_end(pid_t pid, int alive)
 
 /* Runs FN in a child, without the handlers that cmocka and the sanitizers have. Returns its wait
  * status. */
-static int run_child(child_fn *fn)
+static int run_child(run_fn *fn)
 {
     struct rlimit none = {0, 0};
     int alive[2];
@@ -477,7 +477,7 @@ static void insist(bool condition)
         _exit(3);
 }
 
-static void expect_exit_0(child_fn *fn)
+static void expect_exit_0(run_fn *fn)
 {
     int status = run_child(fn);
 
@@ -558,7 +558,7 @@ static void raise_signal(void)
     raise(signal_to_raise);
 }
 
-static void expect_death(child_fn *fn, int signo)
+static void expect_death(run_fn *fn, int signo)
 {
     int status = run_child(fn);
 
@@ -671,7 +671,7 @@ static void take_terminal(pid_t group)
     sigprocmask(SIG_UNBLOCK, &mask, NULL);
 }
 
-static pid_t start_in_background(child_fn *fn)
+static pid_t start_in_background(run_fn *fn)
 {
     pid_t pid;
 

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "kit/kit.h"
-#include "loop/loop.h"
+#include "pollspin/loop.h"
 
 /* A turn in which a timer makes the condition true still waits afterwards; so there is a next timer
  * always. */

@@ -18,11 +18,15 @@
  * Functions return -1 and set errno when they fail; nothing here prints or exits. A poller is
  * used by one thread at a time. Sources: select(2), poll(2), epoll(7).
  */
-#ifndef POLLER_H
-#define POLLER_H
+#ifndef POLLSPIN_POLLER_H
+#define POLLSPIN_POLLER_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
     POLLER_IN = 1 << 0,      /* reading would not block */
@@ -52,6 +56,17 @@ struct poller *poller_open(const char *name);
 
 /* Frees it; the descriptors in it stay open. NULL is fine. */
 void poller_close(struct poller *poller);
+
+/* Makes a poller of the backend NAME, "epoll" or "kqueue", out of its kernel object FD, which is
+ * the poller's from then on. What is in it already stays, with data NULL, and can be modified and
+ * removed. EINVAL: no backend has that name, or FD is no such object; EBADF: FD is not open;
+ * ENOTSUP: a poller of NAME has no kernel object, or this system cannot say what is in it. */
+struct poller *poller_from_fd(const char *name, int fd);
+
+/* Returns the descriptor of the kernel object that waits, borrowed: it is readable while something
+ * is ready, so that one poller can be in another. -1 with ENOTSUP: it has none. The object may be
+ * made anew by poller_wait (poller(3) says when), as a rule under the same number. */
+int poller_fd(const struct poller *poller);
 
 /* Returns the backend's name, borrowed for ever. */
 const char *poller_name(const struct poller *poller);
@@ -124,5 +139,9 @@ int poller_call_text(const struct poller_call *call, char *text, size_t size);
 
 /* Writes the names of MASK, any of the POLLER_ flags: "IN|HUP". Cut and returns as above. */
 int poller_event_names(char *text, size_t size, unsigned mask);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
