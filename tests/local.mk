@@ -31,6 +31,7 @@ MOST_TESTS = \
 	tests/e2e/delayserver-unix-sockets \
 	tests/e2e/echo-returns-everything \
 	tests/e2e/inspect-equals-strace \
+	tests/e2e/installed-library \
 	tests/e2e/pollspin-demo \
 	tests/e2e/pollspin-keeps-turning \
 	tests/e2e/pollspin-leaves-the-terminal-as-it-was \
@@ -42,6 +43,7 @@ MOST_TESTS = \
 	tests/e2e/pollspin-shows-other-servers \
 	tests/e2e/pollspin-survives-a-hostile-server \
 	tests/e2e/print-shows-controls \
+	tests/e2e/selftest \
 	tests/e2e/sixty-clients-one-stalled \
 	tests/ui/does-what-is-asked \
 	tests/ui/edits-the-line \
@@ -53,12 +55,14 @@ MOST_TESTS = \
 	tests/unit/buf \
 	tests/unit/call-text \
 	tests/unit/channel \
+	tests/unit/child \
 	tests/unit/commands \
 	tests/unit/conn \
 	tests/unit/connect \
 	tests/unit/delay \
 	tests/unit/editor \
 	tests/unit/explain \
+	tests/unit/file-watch \
 	tests/unit/heap \
 	tests/unit/history \
 	tests/unit/inspector \
@@ -67,6 +71,7 @@ MOST_TESTS = \
 	tests/unit/lines \
 	tests/unit/listen \
 	tests/unit/loop \
+	tests/unit/names \
 	tests/unit/output \
 	tests/unit/pane \
 	tests/unit/resolve \
@@ -77,7 +82,9 @@ MOST_TESTS = \
 	tests/unit/session \
 	tests/unit/signal \
 	tests/unit/spinner \
-	tests/unit/tty
+	tests/unit/timer \
+	tests/unit/tty \
+	tests/unit/wakeup
 
 # Left to the sanitizers, which see the same: under valgrind they take many minutes.
 SCREEN_TESTS = \
