@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "pollspin/loop.h"
+#include "loop/inside.h"
 
 void child_init(struct child *child, child_fn *on_exit, void *owner)
 {
@@ -22,4 +22,14 @@ int child_start(struct child *child, struct loop *loop, pid_t pid)
 void child_stop(struct child *child)
 {
     (void)child;
+}
+
+void loop_children_init(struct loop *loop)
+{
+    (void)loop;
+}
+
+void loop_children_free(struct loop *loop)
+{
+    (void)loop;
 }

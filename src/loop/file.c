@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "pollspin/loop.h"
+#include "loop/inside.h"
 
 void file_watch_init(struct file_watch *file, file_fn *on_change, void *owner)
 {
@@ -23,4 +23,14 @@ int file_watch_start(struct file_watch *file, struct loop *loop, const char *pat
 void file_watch_stop(struct file_watch *file)
 {
     (void)file;
+}
+
+void loop_files_init(struct loop *loop)
+{
+    (void)loop;
+}
+
+void loop_files_free(struct loop *loop)
+{
+    (void)loop;
 }

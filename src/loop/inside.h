@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the loop know of each other. Not installed. What a file keeps in the loop is set
- * up by loop_new, or lies zeroed until it is first used, and is freed by loop_free.
+ * What the files of the loop know of each other. Not installed. What a file keeps in the loop is
+ * set up by loop_new, or lies zeroed until it is first used, and is freed by loop_free.
  */
 #ifndef LOOP_INSIDE_H
 #define LOOP_INSIDE_H
@@ -10,6 +10,25 @@
 #include "pollspin/loop.h"
 
 enum { LOOP_BATCH = 256 };
+
+/* The signals that this loop has are in the table in signal.c: they belong to the process. */
+struct loop_signals {
+    struct watch watch; /* the read end of the pipe that the handlers write to ... */
+    int write_fd;       /* ... and its other end */
+    int count;          /* signals that it has; 0: there is no pipe */
+};
+
+struct loop_children {
+    struct loop_link watched; /* those that have a descriptor */
+    struct loop_link listed;  /* those that have none: SIGCHLD makes the loop look at each */
+    struct deferred look;     /* ... as does this, for those that had ended before */
+};
+
+struct loop_files {
+    struct watch watch;       /* the kernel's queue of changes, while a file is watched */
+    struct loop_link started; /* all struct file_watch that are */
+    struct loop_link *next;   /* where the round that tells them goes on */
+};
 
 struct loop {
     struct poller *poller;
@@ -26,9 +45,24 @@ struct loop {
     void *painter;
     loop_wait_fn *before_wait;
     void *waiter;
+    struct loop_signals signals;
+    struct loop_children children;
+    struct loop_files files;
     bool is_dirty;
     bool is_stopped;
     bool is_looking; /* this turn does not wait */
 };
+
+/* Gives back all signals that the loop has, behind its poller. */
+void loop_signals_free(struct loop *loop);
+
+/* As loop_signal, for the loop itself and beside what loop_signal has for it. */
+int loop_signal_beside(struct loop *loop, int signo, signal_fn *on_signal, void *owner);
+
+/* The lists of a new loop; and those of one whose poller is closed, which stops what is in them. */
+void loop_children_init(struct loop *loop);
+void loop_children_free(struct loop *loop);
+void loop_files_init(struct loop *loop);
+void loop_files_free(struct loop *loop);
 
 #endif

@@ -24,6 +24,8 @@ struct loop *loop_new(struct poller *poller)
     list_init(&loop->changed, NULL);
     list_init(&loop->closing, NULL);
     list_init(&loop->members, NULL);
+    loop_children_init(loop);
+    loop_files_init(loop);
     loop->now = clock_now();
     return loop;
 }
@@ -33,6 +35,9 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     poller_close(loop->poller);
+    loop_signals_free(loop);
+    loop_children_free(loop);
+    loop_files_free(loop);
     heap_fini(&loop->timers);
     free(loop);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "loop/inside.h"
 #include "loop/signal.h"
 
 /* Signal numbers below this one: the standard ones. The real-time ones are not for the loop. */
@@ -157,4 +158,9 @@ void signal_die(int signo)
     sigaddset(&mask, signo);
     sigprocmask(SIG_UNBLOCK, &mask, NULL);
     raise(signo);
+}
+
+void loop_signals_free(struct loop *loop)
+{
+    (void)loop;
 }
