@@ -26,11 +26,6 @@ bool heap_node_is_in(const struct loop_node *node)
     return node->index != HEAP_NOWHERE;
 }
 
-static bool heap_before(const struct loop_node *a, const struct loop_node *b)
-{
-    return a->due != b->due ? a->due < b->due : a->order < b->order;
-}
-
 static void heap_place(struct heap *heap, size_t index, struct loop_node *node)
 {
     heap->nodes[index] = node;
@@ -83,7 +78,7 @@ static int heap_grow(struct heap *heap)
     return 0;
 }
 
-int heap_insert(struct heap *heap, struct loop_node *node, int64_t due)
+int heap_insert(struct heap *heap, struct loop_node *node, int64_t due, uint64_t order)
 {
     if (!heap_node_is_in(node)) {
         if (heap->count == heap->capacity && heap_grow(heap) < 0)
@@ -91,7 +86,7 @@ int heap_insert(struct heap *heap, struct loop_node *node, int64_t due)
         node->index = heap->count++;
     }
     node->due = due;
-    node->order = heap->inserted++;
+    node->order = order;
     heap_settle(heap, node->index, node);
     return 0;
 }

@@ -6,7 +6,7 @@
 #ifndef LOOP_INSIDE_H
 #define LOOP_INSIDE_H
 
-#include "base/heap.h"
+#include "loop/timer.h"
 #include "pollspin/loop.h"
 
 enum { LOOP_BATCH = 256 };
@@ -32,15 +32,14 @@ struct loop_files {
 
 struct loop {
     struct poller *poller;
-    struct heap timers;
-    struct loop_link due;      /* timers to be run in this turn */
+    struct timers timers;
     struct loop_link deferred; /* calls to be made in the next turn */
     struct loop_link changed;  /* watches whose want is not what the poller was told */
     struct loop_link closing;  /* watches to be closed at the end of the turn */
     struct loop_link members;  /* all watches that are started */
     struct poller_event batch[LOOP_BATCH];
-    int batch_count; /* events in the batch that is being dispatched */
     int64_t now;
+    bool is_now_old; /* the clock is to be read before NOW is used */
     loop_fn *paint;
     void *painter;
     loop_wait_fn *before_wait;

@@ -17,9 +17,12 @@ struct loop *loop_new(struct poller *poller)
 
     if (!loop)
         return NULL;
-    loop->poller = poller;
-    heap_init(&loop->timers);
-    list_init(&loop->due, NULL);
+    loop->poller = poller ? poller : poller_open(NULL);
+    if (!loop->poller) {
+        free(loop);
+        return NULL;
+    }
+    timers_init(&loop->timers);
     list_init(&loop->deferred, NULL);
     list_init(&loop->changed, NULL);
     list_init(&loop->closing, NULL);
@@ -38,7 +41,7 @@ void loop_free(struct loop *loop)
     loop_signals_free(loop);
     loop_children_free(loop);
     loop_files_free(loop);
-    heap_fini(&loop->timers);
+    timers_fini(&loop->timers);
     free(loop);
 }
 
@@ -47,8 +50,15 @@ struct poller *loop_poller(const struct loop *loop)
     return loop->poller;
 }
 
+/* Who asks for the time changes nothing that can be seen: it is read once, when it is asked for. */
 int64_t loop_now(const struct loop *loop)
 {
+    struct loop *cache = (struct loop *)loop;
+
+    if (loop->is_now_old) {
+        cache->now = clock_now();
+        cache->is_now_old = false;
+    }
     return loop->now;
 }
 
@@ -76,15 +86,26 @@ void loop_mark_dirty(struct loop *loop)
 
 /* ---- another poller ---- */
 
+/* Whether the poller has nothing more to say of WATCH, unless it is told anew. A one-shot that is
+ * in the batch has fired too. */
+static bool watch_is_silent(const struct watch *watch)
+{
+    return watch->was == 0 || watch->has_fired || (watch->event && (watch->was & POLLER_ONESHOT));
+}
+
 /* Tells POLLER what its predecessor was told, not what is wanted by now: so the watch stays as it
- * is, and step 4 finds what it would have found. One that wants nothing may want something later,
- * and then it would be too late to refuse it. */
+ * is, and step 4 finds what it would have found. One that is silent may want something later, and
+ * then it would be too late to refuse it. */
 static int watch_move(struct watch *watch, struct poller *poller)
 {
-    if (watch->was != 0)
-        return poller_add(poller, watch->fd, watch->was, watch);
-    errno = ERANGE;
-    return poller_can_hold(poller, watch->fd) ? 0 : -1;
+    errno = 0;
+    if (!poller_can_hold(poller, watch->fd))
+        errno = ERANGE;
+    else if (!poller_supports(poller, watch->want))
+        errno = ENOTSUP;
+    if (errno != 0)
+        return -1;
+    return watch_is_silent(watch) ? 0 : poller_add(poller, watch->fd, watch->was, watch);
 }
 
 /* Takes those that were started before LINK out of POLLER again. errno survives. */
@@ -96,10 +117,23 @@ static void loop_move_back(const struct loop *loop, struct poller *poller,
     while ((link = link->prev) != &loop->members) {
         const struct watch *watch = link->owner;
 
-        if (watch->was != 0)
+        if (!watch_is_silent(watch))
             poller_remove(poller, watch->fd);
     }
     errno = error;
+}
+
+/* The poller is a new one: what is silent is not in it. */
+static void loop_forget_silent(struct loop *loop)
+{
+    for (struct loop_link *link = loop->members.next; link != &loop->members; link = link->next) {
+        struct watch *watch = link->owner;
+
+        if (watch_is_silent(watch)) {
+            watch->was = 0;
+            watch->has_fired = false;
+        }
+    }
 }
 
 int loop_use(struct loop *loop, struct poller *poller, int *refused)
@@ -114,6 +148,7 @@ int loop_use(struct loop *loop, struct poller *poller, int *refused)
             return -1;
         }
     }
+    loop_forget_silent(loop);
     poller_close(loop->poller);
     loop->poller = poller;
     return 0;
@@ -128,7 +163,7 @@ static int watch_tell(struct watch *watch)
     struct poller *poller = watch->loop->poller;
     int result = 0;
 
-    if (watch->want == watch->was)
+    if (watch->want == watch->was && !watch->has_fired)
         return 0;
     if (watch->was == 0)
         result = poller_add(poller, watch->fd, watch->want, watch);
@@ -136,9 +171,19 @@ static int watch_tell(struct watch *watch)
         result = poller_remove(poller, watch->fd);
     else
         result = poller_modify(poller, watch->fd, watch->want, watch);
-    if (result == 0)
-        watch->was = watch->want;
-    return result;
+    if (result < 0)
+        return -1;
+    watch->was = watch->want;
+    watch->has_fired = false;
+    return 0;
+}
+
+static void watch_take_out(struct watch *watch)
+{
+    if (watch->was != 0)
+        poller_remove(watch->loop->poller, watch->fd);
+    watch->was = 0;
+    watch->has_fired = false;
 }
 
 void watch_init(struct watch *watch, watch_fn *on_ready, void *owner)
@@ -162,6 +207,7 @@ int watch_start(struct watch *watch, struct loop *loop, int fd, unsigned want)
     watch->was = 0;
     watch->error = 0;
     watch->is_closing = false;
+    watch->has_fired = false;
     watch->last = 0;
     watch->count = 0;
     if (watch_tell(watch) < 0) {
@@ -183,7 +229,7 @@ void watch_want(struct watch *watch, unsigned want)
         return;
     watch->want = want;
     list_remove(&watch->link);
-    if (watch->want != watch->was)
+    if (watch->want != watch->was || watch->has_fired)
         list_append(&watch->loop->changed, &watch->link);
 }
 
@@ -191,17 +237,13 @@ void watch_want(struct watch *watch, unsigned want)
  * was lent to a watch that is started. */
 static void watch_leave(struct watch *watch)
 {
-    struct loop *loop = watch->loop;
-
     list_remove(&watch->link);
     list_remove(&watch->member);
     watch->name = NULL;
-    if (watch->was != 0)
-        poller_remove(loop->poller, watch->fd);
-    watch->was = 0;
-    for (int i = 0; i < loop->batch_count; i++)
-        if (loop->batch[i].data == watch)
-            loop->batch[i].data = NULL;
+    watch_take_out(watch);
+    if (watch->event)
+        watch->event->data = NULL;
+    watch->event = NULL;
 }
 
 void watch_stop(struct watch *watch)
@@ -227,37 +269,6 @@ void loop_each_watch(const struct loop *loop, watch_each_fn *fn, void *context)
         fn(context, link->owner);
 }
 
-/* ---- a moment ---- */
-
-void timer_init(struct timer *timer, struct loop *loop, loop_fn *on_due, void *owner)
-{
-    *timer = (struct timer){.loop = loop, .on_due = on_due, .owner = owner};
-    heap_node_init(&timer->node, timer);
-    list_init(&timer->link, timer);
-}
-
-int timer_set(struct timer *timer, int64_t due)
-{
-    list_remove(&timer->link);
-    return heap_insert(&timer->loop->timers, &timer->node, due);
-}
-
-void timer_stop(struct timer *timer)
-{
-    list_remove(&timer->link);
-    heap_remove(&timer->loop->timers, &timer->node);
-}
-
-bool timer_is_set(const struct timer *timer)
-{
-    return heap_node_is_in(&timer->node) || !list_is_empty(&timer->link);
-}
-
-int64_t timer_due(const struct timer *timer)
-{
-    return timer->node.due;
-}
-
 /* ---- as soon as this is over ---- */
 
 void deferred_init(struct deferred *deferred, struct loop *loop, loop_fn *on_call, void *owner)
@@ -268,8 +279,8 @@ void deferred_init(struct deferred *deferred, struct loop *loop, loop_fn *on_cal
 
 void deferred_call(struct deferred *deferred)
 {
-    list_remove(&deferred->link);
-    list_append(&deferred->loop->deferred, &deferred->link);
+    if (list_is_empty(&deferred->link))
+        list_append(&deferred->loop->deferred, &deferred->link);
 }
 
 void deferred_stop(struct deferred *deferred)
@@ -279,21 +290,18 @@ void deferred_stop(struct deferred *deferred)
 
 /* ---- a turn ---- */
 
-/* Step 2. What is due is taken out before the first of it runs: a timer that sets itself again for
- * now, or for the past, is run in the next turn, so it can starve neither the descriptors nor the
- * other timers. */
-static void loop_run_timers(struct loop *loop)
+/* Step 2. What was deferred is taken out before a timer runs: what a timer defers, or what defers
+ * itself again, is for the next turn. */
+static void loop_run_due(struct loop *loop)
 {
-    struct loop_node *top;
-    struct timer *timer;
+    struct loop_link calls;
+    struct deferred *deferred;
 
-    while ((top = heap_top(&loop->timers)) && top->due <= loop->now) {
-        timer = top->owner;
-        heap_remove(&loop->timers, top);
-        list_append(&loop->due, &timer->link);
-    }
-    while ((timer = list_take_first(&loop->due)))
-        timer->on_due(timer->owner);
+    list_take_all(&calls, &loop->deferred);
+    if (timers_next(&loop->timers))
+        timers_run(&loop->timers, loop_now(loop));
+    while ((deferred = list_take_first(&calls)))
+        deferred->on_call(deferred->owner);
 }
 
 /* Step 3. */
@@ -324,27 +332,29 @@ static void loop_tell(struct loop *loop)
     while ((watch = list_take_first(&loop->changed)))
         if (watch_tell(watch) < 0) {
             watch->error = errno;
-            if (watch->was != 0)
-                poller_remove(loop->poller, watch->fd);
-            watch->was = watch->want = 0;
+            watch_take_out(watch);
+            watch->want = 0;
             list_append(&failed, &watch->link);
         }
     while ((watch = list_take_first(&failed)))
         watch_call(watch, POLLER_INVALID);
 }
 
-/* How long step 5 may wait. What came up since the timers ran -- something to paint, to tell or to
+/* How long step 5 may wait. What came up since step 2 -- something to call, to paint, to tell or to
  * close, a stop -- is done first: the wait then only looks. */
 static int64_t loop_timeout(const struct loop *loop)
 {
-    const struct loop_node *top = heap_top(&loop->timers);
+    const struct timer *next;
+    int64_t now;
 
-    if (loop->is_looking || loop->is_dirty || loop->is_stopped || !list_is_empty(&loop->changed) ||
-        !list_is_empty(&loop->closing))
+    if (loop->is_looking || loop->is_dirty || loop->is_stopped || !list_is_empty(&loop->deferred) ||
+        !list_is_empty(&loop->changed) || !list_is_empty(&loop->closing))
         return 0;
-    if (!top)
+    next = timers_next(&loop->timers);
+    if (!next)
         return -1;
-    return top->due > loop->now ? top->due - loop->now : 0;
+    now = loop_now(loop);
+    return next->node.due > now ? next->node.due - now : 0;
 }
 
 /* Step 5, but for the clock. What is called before may exchange the poller, and may stop the loop,
@@ -360,26 +370,56 @@ static int loop_wait(struct loop *loop)
     return poller_wait(loop->poller, loop->batch, LOOP_BATCH, timeout_ns);
 }
 
-static void watch_dispatch(struct watch *watch, unsigned ready)
+/* Closed behind our back. */
+static void watch_lose(struct watch *watch)
 {
-    if (ready & POLLER_INVALID) {
-        poller_remove(watch->loop->poller, watch->fd);
-        watch->was = watch->want = 0;
-        watch->error = EBADF;
-    } else {
-        ready &= watch->want == 0 ? 0 : watch->want | POLLER_ERR | POLLER_HUP;
-    }
-    if (ready != 0)
-        watch_call(watch, ready);
+    list_remove(&watch->link);
+    watch_take_out(watch);
+    watch->want = 0;
+    watch->error = EBADF;
+    watch_call(watch, POLLER_INVALID);
 }
 
-/* Step 6. A handler may have changed what a later one in the batch wants, or stopped it. */
-static void loop_dispatch(struct loop *loop)
+/* An edge or a one-shot has come, of which READY is told and the rest left out. The poller will not
+ * repeat either by itself. A one-shot that is told is not told anew before watch_want says so, not
+ * even for a change that it made before. */
+static void watch_fire(struct watch *watch, unsigned ready, unsigned rest)
 {
-    for (int i = 0; i < loop->batch_count; i++)
-        if (loop->batch[i].data)
-            watch_dispatch(loop->batch[i].data, loop->batch[i].ready);
-    loop->batch_count = 0;
+    if ((watch->was & POLLER_ONESHOT) || ((watch->was & POLLER_EDGE) && rest != 0))
+        watch->has_fired = true;
+    if (ready == 0 || !(watch->want & POLLER_ONESHOT))
+        return;
+    list_remove(&watch->link);
+    if (!(watch->was & POLLER_ONESHOT))
+        watch_take_out(watch);
+}
+
+static void watch_dispatch(struct watch *watch, unsigned reported)
+{
+    unsigned heard = watch->want == 0 ? 0 : watch->want | POLLER_ERR | POLLER_HUP;
+
+    watch->event = NULL;
+    if (reported & POLLER_INVALID) {
+        watch_lose(watch);
+        return;
+    }
+    if ((watch->was | watch->want) & (POLLER_EDGE | POLLER_ONESHOT))
+        watch_fire(watch, reported & heard, reported & ~heard);
+    if (reported & heard)
+        watch_call(watch, reported & heard);
+}
+
+/* Step 6. Each watch knows its event, so that a handler which changes what a later one wants, or
+ * stops it, finds that without a search. */
+static void loop_dispatch(struct loop *loop, int count)
+{
+    struct poller_event *batch = loop->batch;
+
+    for (int i = 0; i < count; i++)
+        ((struct watch *)batch[i].data)->event = &batch[i];
+    for (int i = 0; i < count; i++)
+        if (batch[i].data)
+            watch_dispatch(batch[i].data, batch[i].ready);
 }
 
 /* Step 7. errno survives. */
@@ -404,14 +444,14 @@ int loop_turn(struct loop *loop)
 {
     int n;
 
-    loop->now = clock_now();
-    loop_run_timers(loop);
+    loop->is_now_old = true;
+    loop_run_due(loop);
     loop_paint(loop);
     loop_tell(loop);
     n = loop_wait(loop);
     loop->now = clock_now();
-    loop->batch_count = n > 0 ? n : 0;
-    loop_dispatch(loop);
+    loop->is_now_old = false;
+    loop_dispatch(loop, n);
     loop_reap(loop);
     return n < 0 ? -1 : 0;
 }

@@ -17,7 +17,7 @@ struct loop_link {
 
 struct loop_node {
     int64_t due;    /* the key */
-    uint64_t order; /* when it went in: breaks ties */
+    uint64_t order; /* which setting it was: breaks ties */
     size_t index;   /* its place, or SIZE_MAX where it is in no heap */
     void *owner;    /* the thing that this node is a member of */
 };

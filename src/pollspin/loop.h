@@ -96,11 +96,12 @@ struct watch {
     unsigned was;  /* what the poller was told; 0: it is not in the poller */
     int error;     /* errno of the registration that failed, behind POLLER_INVALID */
     bool is_closing;
-    bool has_fired;          /* a one-shot that is silent until watch_want */
-    struct loop_link link;   /* in the loop's changed ones, or in those to close */
-    struct loop_link member; /* in the loop's list of all that are started */
-    const char *name;        /* what it is, for people */
-    unsigned last;           /* what was ready when it was last told, and how often it was told */
+    bool has_fired;             /* the poller keeps silent until it is told anew, be it the same */
+    struct poller_event *event; /* what this turn has still to tell; NULL: nothing */
+    struct loop_link link;      /* in the loop's changed ones, or in those to close */
+    struct loop_link member;    /* in the loop's list of all that are started */
+    const char *name;           /* what it is, for people */
+    unsigned last; /* what was ready when it was last told, and how often it was told */
     uint64_t count;
 };
 
@@ -139,11 +140,10 @@ struct timer {
     struct loop *loop;
     loop_fn *on_due;
     void *owner;
-    int64_t period_ns;       /* of timer_every; 0: it runs once */
-    uint64_t missed;         /* how many periods it has left out since timer_every */
-    struct loop_node node;   /* when it is due, and its place in the loop's heap ... */
-    struct timer_lane *lane; /* ... or the queue of timers of one length that it is in ... */
-    struct loop_link link;   /* ... and its place there, or among those that run in this turn */
+    int64_t period_ns;     /* of timer_every; 0: it runs once */
+    uint64_t missed;       /* how many periods it has left out since timer_every */
+    struct loop_node node; /* when it is due, and its place in the loop's heap ... */
+    struct loop_link link; /* ... or among those of one length, or those that run in this turn */
 };
 
 void timer_init(struct timer *timer, struct loop *loop, loop_fn *on_due, void *owner);
@@ -166,7 +166,8 @@ void timer_stop(struct timer *timer);
 
 bool timer_is_set(const struct timer *timer);
 
-/* Returns when it is due; only for one that is set. */
+/* Returns when it is due; only for one that is set. In on_due: the moment that has come, or, of
+ * timer_every, the next one. */
 int64_t timer_due(const struct timer *timer);
 
 /* ---- as soon as this is over ---- */

@@ -14,13 +14,13 @@ struct thing {
     struct loop_node node;
     bool is_in;
     int64_t due;
-    int order;
+    uint64_t order;
 };
 
 struct model {
     struct heap heap;
     struct thing things[THINGS];
-    int orders;
+    uint64_t orders;
     uint32_t seed;
 };
 
@@ -35,8 +35,7 @@ static void check(const struct model *model)
         const struct loop_node *parent = heap->nodes[i > 0 ? (i - 1) / 2 : 0];
 
         assert_int_equal(node->index, i);
-        assert_true(parent->due <= node->due);
-        assert_true(parent->due < node->due || parent->order <= node->order);
+        assert_false(heap_before(node, parent));
     }
     for (int i = 0; i < THINGS; i++) {
         assert_int_equal(heap_node_is_in(&model->things[i].node), model->things[i].is_in);
@@ -64,8 +63,9 @@ static void insert(struct model *model, struct thing *thing)
     thing->due = (int64_t)kit_random(&model->seed, 50) - 10; /* few, so that many are equal */
     thing->order = model->orders++;
     thing->is_in = true;
-    assert_int_equal(heap_insert(&model->heap, &thing->node, thing->due), 0);
+    assert_int_equal(heap_insert(&model->heap, &thing->node, thing->due, thing->order), 0);
     assert_int_equal(thing->node.due, thing->due);
+    assert_int_equal(thing->node.order, thing->order);
 }
 
 static void step(struct model *model)
@@ -124,13 +124,16 @@ static void the_extremes_of_time(void **state)
     heap_node_init(&late, NULL);
     heap_node_init(&early, NULL);
     heap_node_init(&middle, NULL);
-    heap_insert(&heap, &late, INT64_MAX);
-    heap_insert(&heap, &early, INT64_MIN);
-    heap_insert(&heap, &middle, 0);
+    heap_insert(&heap, &late, INT64_MAX, 0);
+    heap_insert(&heap, &early, INT64_MIN, 1);
+    heap_insert(&heap, &middle, 0, 2);
     assert_ptr_equal(heap_top(&heap), &early);
-    heap_insert(&heap, &early, INT64_MAX); /* moved behind its equal */
+    heap_insert(&heap, &early, INT64_MAX, 3); /* moved behind its equal */
     assert_ptr_equal(heap_top(&heap), &middle);
     heap_remove(&heap, &middle);
+    assert_ptr_equal(heap_top(&heap), &late);
+    heap_insert(&heap, &early, INT64_MAX, UINT64_MAX);
+    heap_insert(&heap, &late, INT64_MAX, UINT64_MAX - 1);
     assert_ptr_equal(heap_top(&heap), &late);
     heap_fini(&heap);
 }
