@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/parse.h"
+#include "client/selftest.h"
 #include "main_common.h"
 #include "main_options.h"
 #include "ui/screen.h"
@@ -40,6 +41,7 @@ enum {
     OPTION_PLAIN,
     OPTION_RECONNECT,
     OPTION_SCROLLBACK,
+    OPTION_SELFTEST,
     OPTION_SPINNER,
     OPTION_STDIN,
     OPTION_STEP,
@@ -65,6 +67,7 @@ static const struct option options_long_options[] = {
     {"plain", no_argument, NULL, OPTION_PLAIN},
     {"reconnect", no_argument, NULL, OPTION_RECONNECT},
     {"scrollback", required_argument, NULL, OPTION_SCROLLBACK},
+    {"selftest", no_argument, NULL, OPTION_SELFTEST},
     {"spinner", required_argument, NULL, OPTION_SPINNER},
     {"stdin", no_argument, NULL, OPTION_STDIN},
     {"step", no_argument, NULL, OPTION_STEP},
@@ -101,6 +104,7 @@ static const char options_help[] =
     "      --plain                one line for the spinner, not the whole terminal\n"
     "      --reconnect            try again when a connection fails or ends\n"
     "      --scrollback=LINES     keep so many lines to be looked at again (10000)\n"
+    "      --selftest             print what each way to wait reports, by doing it\n"
     "      --spinner=NAME         turn this one; help shows them\n"
     "      --stdin                send what is typed on the terminal of the spinner\n"
     "      --step                 stop before each wait, and go on by a key\n"
@@ -147,6 +151,18 @@ static _Noreturn void options_print_spinners(void)
         if (can_show)
             options_print_frames(spinner);
     }
+    main_end_printing();
+}
+
+static _Noreturn void options_print_selftest(void)
+{
+    char where[128];
+    char *table = selftest_table(where, sizeof where);
+
+    if (!table)
+        die(MAIN_FAILED, "selftest: %s: %s", where, strerror(errno));
+    fputs(table, stdout);
+    free(table);
     main_end_printing();
 }
 
@@ -275,6 +291,8 @@ static void options_take_option(struct client_options *options, int option)
         options->scrollback_lines =
             (size_t)options_number("scrollback", optarg, OPTIONS_SCROLLBACK_MAX);
         break;
+    case OPTION_SELFTEST:
+        options_print_selftest();
     case OPTION_SPINNER:
         options_set_spinner(options, optarg);
         break;

@@ -1,13 +1,307 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table: a row is a situation, a column is a backend.
+ *
+ * A descriptor is registered when it is in its situation, but for one that is closed behind the
+ * poller's back. All is level-triggered and nothing is waited for: what is so is reported at once,
+ * and the backend blocking would sit there for ever.
+ */
 #include "config.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
 
 #include "client/selftest.h"
+#include "client/situations.h"
+#include "poller/names.h"
+#include "pollspin/poller.h"
 
-char *selftest_table(void)
+enum { SELFTEST_COLUMNS = 16, SELFTEST_ROWS = 100 };
+
+enum { SELFTEST_LABEL = 20, SELFTEST_CELL = 6 /* "ioehrn" */ };
+
+enum {
+    SELFTEST_ASKED = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_RDHUP,
+    /* What a backend may have no word for. */
+    SELFTEST_WORDS = POLLER_PRI | POLLER_ERR | POLLER_HUP | POLLER_RDHUP
+};
+
+static const struct {
+    unsigned flag;
+    char letter;
+} selftest_letters[] = {
+    {POLLER_IN, 'i'},  {POLLER_OUT, 'o'},   {POLLER_PRI, 'p'},     {POLLER_ERR, 'e'},
+    {POLLER_HUP, 'h'}, {POLLER_RDHUP, 'r'}, {POLLER_INVALID, 'n'}, {0, 0},
+};
+
+struct selftest_cell {
+    unsigned ready;
+    int error; /* of poller_add; 0: none */
+};
+
+struct selftest_column {
+    struct poller_info info;
+    unsigned shown; /* in any of its cells */
+};
+
+struct selftest {
+    struct selftest_column columns[SELFTEST_COLUMNS];
+    int column_count;
+    struct selftest_cell cells[SELFTEST_ROWS][SELFTEST_COLUMNS];
+    struct {
+        const char *name;
+        char why[128];
+    } missing[SELFTEST_COLUMNS];
+    int missing_count;
+};
+
+/* ---- doing it ---- */
+
+static void selftest_add_missing(struct selftest *test, const char *name, const char *why)
 {
-    errno = ENOTSUP;
+    test->missing[test->missing_count].name = name;
+    snprintf(test->missing[test->missing_count].why, sizeof test->missing->why, "%s", why);
+    test->missing_count++;
+}
+
+/* A backend that is compiled in can be refused all the same: io_uring by a setting of the kernel.
+ * Having run out of something is another matter. */
+static int selftest_add_column(struct selftest *test, const struct poller_info *info)
+{
+    struct poller *poller = poller_open(info->name);
+
+    if (poller)
+        test->columns[test->column_count++].info = *info;
+    else if (info->missing)
+        selftest_add_missing(test, info->name, info->missing);
+    else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        return -1;
+    else
+        selftest_add_missing(test, info->name, strerror(errno));
+    poller_close(poller);
+    return 0;
+}
+
+static int selftest_add_columns(struct selftest *test, char *where, size_t size)
+{
+    struct poller_info info;
+
+    for (size_t i = 0; i < SELFTEST_COLUMNS && poller_list(i, &info) == 0; i++)
+        if (selftest_add_column(test, &info) < 0) {
+            snprintf(where, size, "opening %s", info.name);
+            return -1;
+        }
+    return 0;
+}
+
+/* That it is refused is an answer too. */
+static void selftest_register(struct poller *poller, int fd, unsigned want,
+                              struct selftest_cell *cell)
+{
+    if (poller_add(poller, fd, want, NULL) < 0)
+        cell->error = errno;
+}
+
+static int selftest_look(struct poller *poller, unsigned want, const struct situation *situation,
+                         bool closes_fd, struct selftest_cell *cell)
+{
+    struct situation_ends ends = {-1, -1};
+    struct poller_event event = {.ready = 0};
+    int result = situation->open(&ends);
+
+    if (result == 0 && closes_fd)
+        selftest_register(poller, ends.fd, want, cell);
+    if (result == 0)
+        result = situation_make(situation, &ends);
+    if (result == 0 && !closes_fd)
+        selftest_register(poller, ends.fd, want, cell);
+    if (result == 0)
+        result = poller_wait(poller, &event, 1, 0) < 0 ? -1 : 0;
+    cell->ready = event.ready;
+    situation_close(&ends);
+    return result;
+}
+
+static int selftest_fill_cell(struct selftest_column *column, const struct situation *situation,
+                              bool closes_fd, struct selftest_cell *cell)
+{
+    struct poller *poller = poller_open(column->info.name);
+    unsigned want = column->info.supports & SELFTEST_ASKED;
+    int result;
+    int error;
+
+    if (!poller)
+        return -1;
+    result = selftest_look(poller, want, situation, closes_fd, cell);
+    error = errno;
+    poller_close(poller);
+    errno = error;
+    column->shown |= cell->ready;
+    return result;
+}
+
+static int selftest_fill_row(struct selftest *test, const struct situation_group *group,
+                             const struct situation *situation, int row, char *where, size_t size)
+{
+    for (int i = 0; i < test->column_count; i++)
+        if (selftest_fill_cell(&test->columns[i], situation, group->closes_fd,
+                               &test->cells[row][i]) < 0) {
+            snprintf(where, size, "%s, %s, with %s", group->name, situation->name,
+                     test->columns[i].info.name);
+            return -1;
+        }
+    return 0;
+}
+
+static int selftest_fill(struct selftest *test, char *where, size_t size)
+{
+    int row = 0;
+
+    for (const struct situation_group *group = situation_groups; group->name; group++)
+        for (const struct situation *one = group->situations; one->name; one++)
+            if (selftest_fill_row(test, group, one, row++, where, size) < 0)
+                return -1;
+    return 0;
+}
+
+/* ---- comparing ---- */
+
+/* Whether two of them differ in what both have a word for. */
+static bool selftest_cells_differ(const struct selftest *test, int row, int a, int b)
+{
+    const struct selftest_cell *cells = test->cells[row];
+    unsigned common = test->columns[a].shown & test->columns[b].shown;
+    unsigned compared = (common & SELFTEST_WORDS) | ~(unsigned)SELFTEST_WORDS;
+
+    return cells[a].error != cells[b].error || ((cells[a].ready ^ cells[b].ready) & compared) != 0;
+}
+
+static bool selftest_row_differs(const struct selftest *test, int row)
+{
+    for (int a = 0; a < test->column_count; a++)
+        for (int b = 0; b < a; b++)
+            if (selftest_cells_differ(test, row, a, b))
+                return true;
+    return false;
+}
+
+/* ---- printing ---- */
+
+static void selftest_write_letters(char *letters, unsigned ready)
+{
+    for (int i = 0; selftest_letters[i].flag; i++)
+        if (ready & selftest_letters[i].flag)
+            *letters++ = selftest_letters[i].letter;
+    *letters = '\0';
+}
+
+/* Only names.c knows the names of errors, so the name is cut out of what that writes. */
+static void selftest_write_error(char *name, size_t size, int error)
+{
+    char result[128];
+    struct text text;
+
+    text_init(&text, result, sizeof result);
+    names_add_result(&text, -1, error);
+    snprintf(name, size, "%.*s", (int)strcspn(result + strlen(" = -1 "), " "),
+             result + strlen(" = -1 "));
+}
+
+static void selftest_write_cell(char *text, size_t size, const struct selftest_cell *cell)
+{
+    if (cell->error)
+        selftest_write_error(text, size, cell->error);
+    else if (cell->ready)
+        selftest_write_letters(text, cell->ready);
+    else
+        snprintf(text, size, "-");
+}
+
+/* The last column is not filled up with spaces. */
+static void selftest_print_cell(FILE *out, const struct selftest *test, int column,
+                                const char *text)
+{
+    int width = (int)strlen(test->columns[column].info.name);
+
+    if (column == test->column_count - 1)
+        width = 0;
+    else if (width < SELFTEST_CELL)
+        width = SELFTEST_CELL;
+    fprintf(out, " %-*s", width, text);
+}
+
+static void selftest_print_row(FILE *out, const struct selftest *test, const char *name, int row)
+{
+    char text[16];
+
+    fprintf(out, "%c %-*s", selftest_row_differs(test, row) ? '*' : ' ', SELFTEST_LABEL, name);
+    for (int i = 0; i < test->column_count; i++) {
+        selftest_write_cell(text, sizeof text, &test->cells[row][i]);
+        selftest_print_cell(out, test, i, text);
+    }
+    fputc('\n', out);
+}
+
+static void selftest_print_rows(FILE *out, const struct selftest *test)
+{
+    int row = 0;
+
+    fprintf(out, "  %-*s", SELFTEST_LABEL, "");
+    for (int i = 0; i < test->column_count; i++)
+        selftest_print_cell(out, test, i, test->columns[i].info.name);
+    fputc('\n', out);
+    for (const struct situation_group *group = situation_groups; group->name; group++) {
+        fprintf(out, "%s\n", group->name);
+        for (const struct situation *one = group->situations; one->name; one++)
+            selftest_print_row(out, test, one->name, row++);
+    }
+}
+
+static void selftest_print(FILE *out, const struct selftest *test)
+{
+    struct utsname system;
+
+    if (uname(&system) == 0)
+        fprintf(out, "%s %s\n", system.sysname, system.release);
+    selftest_print_rows(out, test);
+    for (int i = 0; i < test->missing_count; i++)
+        fprintf(out, "not here: %s: %s\n", test->missing[i].name, test->missing[i].why);
+}
+
+static char *selftest_text(const struct selftest *test)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    bool has_failed;
+
+    if (!out)
+        return NULL;
+    selftest_print(out, test);
+    has_failed = ferror(out);
+    if (fclose(out) == 0 && !has_failed)
+        return text;
+    free(text);
+    errno = ENOMEM;
     return NULL;
+}
+
+char *selftest_table(char *where, size_t size)
+{
+    struct selftest *test = calloc(1, sizeof *test);
+    char *text = NULL;
+    int error;
+
+    snprintf(where, size, "the table");
+    if (!test)
+        return NULL;
+    if (selftest_add_columns(test, where, size) == 0 && selftest_fill(test, where, size) == 0)
+        text = selftest_text(test);
+    error = errno;
+    free(test);
+    errno = error;
+    return text;
 }
