@@ -40,7 +40,7 @@ void pollset_close(struct poller *poller)
     free(set);
 }
 
-static short pollset_events(unsigned want)
+short pollset_events(unsigned want)
 {
     unsigned events = 0;
 
@@ -57,7 +57,7 @@ static short pollset_events(unsigned want)
     return (short)events;
 }
 
-static unsigned pollset_ready(unsigned revents)
+unsigned pollset_ready(unsigned revents)
 {
     unsigned ready = 0;
 

@@ -28,6 +28,10 @@ int pollset_open(struct poller *poller);
 void pollset_close(struct poller *poller);
 int pollset_set(struct poller *poller, int fd, unsigned was, unsigned want);
 
+/* The bits of poll(2) for WANT, and what those that it returned are called here. */
+short pollset_events(unsigned want);
+unsigned pollset_ready(unsigned revents);
+
 /* Calls poll(2) for COUNT entries at FDS, and shows it to the observer. As poll(2). */
 int pollset_ask(struct poller *poller, struct pollfd *fds, int count, int timeout_ms);
 
