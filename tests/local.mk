@@ -51,6 +51,7 @@ MOST_TESTS = \
 	tests/ui/plain \
 	tests/ui/screen \
 	tests/unit/address \
+	tests/unit/adopt \
 	tests/unit/base \
 	tests/unit/buf \
 	tests/unit/call-text \
@@ -106,19 +107,36 @@ tests_contract_contract_SOURCES = \
 	tests/contract/arguments.c \
 	tests/contract/closed.c \
 	tests/contract/contract.c tests/contract/contract.h \
+	tests/contract/object.c \
 	tests/contract/random.c \
 	tests/contract/ready.c \
 	tests/contract/time.c \
 	tests/contract/trigger.c
 
+# It reads a manual page.
+tests_e2e_selftest_CPPFLAGS = $(AM_CPPFLAGS) -DMANUAL='"$(abs_top_srcdir)/doc/pollspin.7"'
+
 # Measurements, each printing a table: `make bench`.
 BENCHES = \
+	tests/bench/dispatch \
 	tests/bench/spinner \
 	tests/bench/ticks \
 	tests/bench/frames \
 	tests/bench/gaps \
 	tests/bench/intake
 EXTRA_PROGRAMS = $(BENCHES)
+
+# As a program of a user is: with the shared library. libev has functions with names of libevent's,
+# so libevent comes first.
+tests_bench_dispatch_SOURCES = \
+	tests/bench/dispatch.c tests/bench/dispatch.h \
+	tests/bench/dispatch-libev.c \
+	tests/bench/dispatch-libevent.c \
+	tests/bench/dispatch-libuv.c \
+	tests/bench/dispatch-ours.c \
+	tests/bench/dispatch-raw.c
+tests_bench_dispatch_CPPFLAGS = $(AM_CPPFLAGS) $(LIBEVENT_CFLAGS) $(LIBUV_CFLAGS)
+tests_bench_dispatch_LDADD = libpollspin.la $(LIBEVENT_LIBS) $(LIBEV_LIBS) $(LIBUV_LIBS)
 
 EXTRA_DIST += tests/bench/bench.h \
 	tests/e2e/backends.h tests/ui/around.h tests/ui/calls.h tests/ui/corpus.h tests/ui/full.h \

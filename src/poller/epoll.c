@@ -134,23 +134,12 @@ static uint32_t ep_events(unsigned want)
     return events;
 }
 
+/* For each event: a sum without branches, each term of which is one bit moved. */
 static unsigned ep_ready(uint32_t events)
 {
-    unsigned ready = 0;
-
-    if (events & EPOLLIN)
-        ready |= POLLER_IN;
-    if (events & EPOLLOUT)
-        ready |= POLLER_OUT;
-    if (events & EPOLLPRI)
-        ready |= POLLER_PRI;
-    if (events & EPOLLERR)
-        ready |= POLLER_ERR;
-    if (events & EPOLLHUP)
-        ready |= POLLER_HUP;
-    if (events & EPOLLRDHUP)
-        ready |= POLLER_RDHUP;
-    return ready;
+    return (events & EPOLLIN ? POLLER_IN : 0u) | (events & EPOLLOUT ? POLLER_OUT : 0u) |
+           (events & EPOLLPRI ? POLLER_PRI : 0u) | (events & EPOLLERR ? POLLER_ERR : 0u) |
+           (events & EPOLLHUP ? POLLER_HUP : 0u) | (events & EPOLLRDHUP ? POLLER_RDHUP : 0u);
 }
 
 static void ep_print_event(struct text *text, const struct epoll_event *event)
@@ -229,24 +218,31 @@ static void ep_print_wait(struct text *text, const struct poller_call *call)
     names_add_result(text, call->result, call->error);
 }
 
-static int ep_ask(struct poller *poller, int64_t timeout_ns, int max)
+static void ep_show_wait(struct poller *poller, int64_t begin, int n, int max, int64_t timeout_ns)
 {
     struct ep_state *state = poller->state;
-    int timeout_ms = backend_milliseconds(timeout_ns);
     struct ep_args args = {{ep_print_wait},
                            .epfd = state->fd,
                            .events = state->got,
                            .max = max,
-                           .timeout_ms = timeout_ms};
+                           .timeout_ms = backend_milliseconds(timeout_ns)};
     struct poller_call call = {.name = EP_IS_PWAIT ? "epoll_pwait" : "epoll_wait",
                                .is_wait = 1,
+                               .result = n,
                                .timeout_ns = timeout_ns,
                                .args = &args.base};
-    int64_t begin = backend_begin(poller);
-    int n = epoll_wait(state->fd, state->got, max, timeout_ms);
 
-    call.result = n;
     backend_end(poller, begin, &call);
+}
+
+static int ep_ask(struct poller *poller, int64_t timeout_ns, int max)
+{
+    struct ep_state *state = poller->state;
+    int64_t begin = backend_begin(poller);
+    int n = epoll_wait(state->fd, state->got, max, backend_milliseconds(timeout_ns));
+
+    if (poller->observer)
+        ep_show_wait(poller, begin, n, max, timeout_ns);
     return n;
 }
 
@@ -334,9 +330,12 @@ static int ep_fd(const struct poller *poller)
 /* epoll_ctl tells what is no epoll instance before it looks for the descriptor in it. */
 static int ep_check(int fd)
 {
-    int probe = epoll_create1(EPOLL_CLOEXEC);
+    int probe;
     int error;
 
+    if (!backend_is_open(fd))
+        return -1;
+    probe = epoll_create1(EPOLL_CLOEXEC);
     if (probe < 0)
         return -1;
     error = epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL) < 0 ? errno : 0;
@@ -360,23 +359,34 @@ static int ep_adopt_one(struct poller *poller, int fd, uint32_t events)
         poller->entries[fd].slot = ALWAYS_FIRED;
     if (has_fired || ep_ctl(poller, ep_fd(poller), EPOLL_CTL_MOD, fd, want) == 0)
         return 0;
-    if (errno != EBADF && errno != ENOENT)
+    if (errno != EBADF && errno != ENOENT && errno != EPERM)
         return -1;
     poller_remove(poller, fd);
     return 0;
 }
 
+/* EPOLL_CTL_MOD does not do these, epoll_ctl(2): they are seen before anything is changed. */
+static int ep_adopt_check(struct poller *poller, int fd, uint32_t events)
+{
+    (void)poller;
+    (void)fd;
+    errno = ENOTSUP;
+    return events & EPOLLEXCLUSIVE ? -1 : 0;
+}
+
 /* The kernel says what is in it: proc_pid_fdinfo(5). */
-static int ep_adopt_all(struct poller *poller, FILE *info)
+static int ep_each(struct poller *poller, FILE *info,
+                   int (*one)(struct poller *poller, int fd, uint32_t events))
 {
     char line[256];
     unsigned events;
     int result = 0;
     int fd;
 
+    rewind(info);
     while (result == 0 && fgets(line, sizeof line, info))
         if (sscanf(line, "tfd: %d events: %x", &fd, &events) == 2)
-            result = ep_adopt_one(poller, fd, events);
+            result = one(poller, fd, events);
     return ferror(info) ? -1 : result;
 }
 
@@ -395,7 +405,9 @@ static int ep_adopt(struct poller *poller, int fd)
         return -1;
     }
     result = ep_begin(poller, fd);
-    if (result == 0 && (result = ep_adopt_all(poller, info)) < 0)
+    if (result == 0 && (result = ep_each(poller, info, ep_adopt_check)) == 0)
+        result = ep_each(poller, info, ep_adopt_one);
+    if (result < 0 && poller->state)
         ep_free(poller);
     fclose(info);
     return result;

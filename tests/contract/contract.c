@@ -15,8 +15,8 @@
 #include "contract/contract.h"
 
 static const struct contract_case *const groups[] = {
-    contract_arguments, contract_ready, contract_trigger,
-    contract_closed,    contract_time,  contract_random,
+    contract_arguments, contract_ready,  contract_trigger, contract_closed,
+    contract_time,      contract_object, contract_random,
 };
 
 enum { GROUPS = sizeof groups / sizeof *groups, TESTS_MAX = 1024 };

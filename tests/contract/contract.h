@@ -37,6 +37,7 @@ extern const struct contract_case contract_ready[];
 extern const struct contract_case contract_trigger[];
 extern const struct contract_case contract_closed[];
 extern const struct contract_case contract_time[];
+extern const struct contract_case contract_object[];
 extern const struct contract_case contract_random[];
 
 bool subject_is(const struct subject *subject, const char *backend);
