@@ -153,7 +153,7 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-k
 EXTRA_DIST += tests/run tests/style tests/tally
 
 # None of these may need `all`: that is a make of its own, and with -j both would build the library.
-.PHONY: bench check-programs check-valgrind style tidy
+.PHONY: bench check-programs check-valgrind coverage style tidy
 check-programs: $(check_PROGRAMS)
 
 check-local: check-programs
@@ -178,5 +178,20 @@ tidy:
 	@cd $(srcdir) && find src -name '*.c' | xargs -n 4 -P 2 sh -c \
 		'clang-tidy --quiet "$$@" -- $(DEFS) -I$(abs_top_builddir) -Isrc $(CARES_CFLAGS) $(NCURSESW_CFLAGS) $(LIBEDIT_CFLAGS) -std=gnu11' tidy
 
+# How much of the library the tests run, branch by branch, in a build of its own. Without assert: a
+# test cannot take the branch of a broken contract. COVERED are the tests that are run for it.
+COVERED = tests/contract/contract $(filter $(COVERED_UNITS:%=tests/unit/%),$(MOST_TESTS))
+COVERED_UNITS = adopt child faults file-watch heap loop names output sigio signal timer wakeup
+coverage:
+	@rm -rf coverage && mkdir coverage && cd coverage && \
+		$(abs_srcdir)/configure -q CFLAGS='-g -O0 --coverage' CPPFLAGS=-DNDEBUG && \
+		$(MAKE) -s libprograms.a libcore.la libtestkit.a && $(MAKE) -s $(COVERED) && \
+		$(MAKE) -s check-covered
+	@cd $(srcdir) && gcovr --branches --filter 'src/(poller|loop)/' '$(abs_builddir)/coverage' && \
+		gcovr --filter 'src/(poller|loop)/' --print-summary '$(abs_builddir)/coverage' | \
+		grep -E '^(lines|branches):'
+check-covered:
+	@$(RUN_TESTS) $(COVERED)
+
 clean-local:
-	rm -rf test-logs
+	rm -rf test-logs coverage
