@@ -62,7 +62,7 @@ static _Noreturn void print_help(void)
            "Port 0: any free one.\n"
            "\n"
            "  -i, --interval=SECONDS  time between two lines of delay: 5; may have a fraction\n"
-           "  -b, --backend=NAME      wait with NAME: select, poll, epoll ...\n"
+           "  -b, --backend=NAME      wait with NAME: epoll, poll, select ...\n"
            "      --list-backends     tell which backends there are\n"
            "      --max-clients=N     let more than N clients wait until one leaves\n"
            "  -q, --quiet             do not log connections\n"

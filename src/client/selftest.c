@@ -21,7 +21,7 @@
 
 enum { SELFTEST_COLUMNS = 16, SELFTEST_ROWS = 100 };
 
-enum { SELFTEST_LABEL = 20, SELFTEST_CELL = 6 /* "ioehrn" */ };
+enum { SELFTEST_LABEL = 19, SELFTEST_CELL = 5 /* "ioehr" */ };
 
 enum {
     SELFTEST_ASKED = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_RDHUP,
@@ -37,6 +37,23 @@ static const struct {
     {POLLER_HUP, 'h'}, {POLLER_RDHUP, 'r'}, {POLLER_INVALID, 'n'}, {0, 0},
 };
 
+static const char selftest_legend[] =
+    "One wait of each, asked for IN, OUT, PRI and RDHUP as far as it can be:\n"
+    "i IN, o OUT, p PRI, e ERR, h HUP, r RDHUP, n INVALID, - nothing.\n"
+    "A descriptor was registered when it was so; one that is closed, before.\n"
+    "* two backends differ, and not only by a letter that one of them never shows.\n";
+
+/* What rows teach in which the backend differs from poll. */
+static const struct {
+    const char *backend;
+    const char *lesson;
+} selftest_lessons[] = {
+    {"select", "shows a hang-up as i, and an error as i and o"},
+    {"epoll", "forgets an open file with its last descriptor, and says nothing"},
+};
+
+enum { SELFTEST_LESSONS = sizeof selftest_lessons / sizeof *selftest_lessons };
+
 struct selftest_cell {
     unsigned ready;
     int error; /* of poller_add; 0: none */
@@ -50,6 +67,7 @@ struct selftest_column {
 struct selftest {
     struct selftest_column columns[SELFTEST_COLUMNS];
     int column_count;
+    int row_count;
     struct selftest_cell cells[SELFTEST_ROWS][SELFTEST_COLUMNS];
     struct {
         const char *name;
@@ -111,17 +129,22 @@ static int selftest_look(struct poller *poller, unsigned want, const struct situ
     struct situation_ends ends = {-1, -1};
     struct poller_event event = {.ready = 0};
     int result = situation->open(&ends);
+    int fd = ends.fd;
+    int error;
 
     if (result == 0 && closes_fd)
-        selftest_register(poller, ends.fd, want, cell);
+        selftest_register(poller, fd, want, cell);
     if (result == 0)
         result = situation_make(situation, &ends);
     if (result == 0 && !closes_fd)
-        selftest_register(poller, ends.fd, want, cell);
+        selftest_register(poller, fd, want, cell);
     if (result == 0)
         result = poller_wait(poller, &event, 1, 0) < 0 ? -1 : 0;
     cell->ready = event.ready;
+    error = errno;
+    poller_remove(poller, fd);
     situation_close(&ends);
+    errno = error;
     return result;
 }
 
@@ -158,11 +181,9 @@ static int selftest_fill_row(struct selftest *test, const struct situation_group
 
 static int selftest_fill(struct selftest *test, char *where, size_t size)
 {
-    int row = 0;
-
     for (const struct situation_group *group = situation_groups; group->name; group++)
         for (const struct situation *one = group->situations; one->name; one++)
-            if (selftest_fill_row(test, group, one, row++, where, size) < 0)
+            if (selftest_fill_row(test, group, one, test->row_count++, where, size) < 0)
                 return -1;
     return 0;
 }
@@ -186,6 +207,24 @@ static bool selftest_row_differs(const struct selftest *test, int row)
             if (selftest_cells_differ(test, row, a, b))
                 return true;
     return false;
+}
+
+static bool selftest_columns_differ(const struct selftest *test, int a, int b)
+{
+    for (int row = 0; row < test->row_count; row++)
+        if (selftest_cells_differ(test, row, a, b))
+            return true;
+    return false;
+}
+
+/* Returns the number of the column, or -1 where the backend is missing. */
+static int selftest_find(const struct selftest *test, const char *name)
+{
+    int column = test->column_count - 1;
+
+    while (column >= 0 && strcmp(test->columns[column].info.name, name) != 0)
+        column--;
+    return column;
 }
 
 /* ---- printing ---- */
@@ -249,7 +288,7 @@ static void selftest_print_rows(FILE *out, const struct selftest *test)
 {
     int row = 0;
 
-    fprintf(out, "  %-*s", SELFTEST_LABEL, "");
+    fprintf(out, "\n  %-*s", SELFTEST_LABEL, "");
     for (int i = 0; i < test->column_count; i++)
         selftest_print_cell(out, test, i, test->columns[i].info.name);
     fputc('\n', out);
@@ -260,13 +299,41 @@ static void selftest_print_rows(FILE *out, const struct selftest *test)
     }
 }
 
+/* "select never shows e, h, r", or nothing. */
+static void selftest_print_unknown(FILE *out, const struct selftest_column *column)
+{
+    char letters[sizeof selftest_letters / sizeof *selftest_letters];
+
+    selftest_write_letters(letters, SELFTEST_WORDS & ~column->shown);
+    if (*letters != '\0')
+        fprintf(out, "%s never shows", column->info.name);
+    for (const char *letter = letters; *letter != '\0'; letter++)
+        fprintf(out, "%s %c%s", letter == letters ? "" : ",", *letter, letter[1] ? "" : "\n");
+}
+
+static void selftest_print_lesson(FILE *out, const struct selftest *test, int lesson)
+{
+    int column = selftest_find(test, selftest_lessons[lesson].backend);
+    int poll = selftest_find(test, "poll");
+
+    if (column >= 0 && poll >= 0 && selftest_columns_differ(test, column, poll))
+        fprintf(out, "* %s %s\n", selftest_lessons[lesson].backend,
+                selftest_lessons[lesson].lesson);
+}
+
 static void selftest_print(FILE *out, const struct selftest *test)
 {
     struct utsname system;
 
     if (uname(&system) == 0)
         fprintf(out, "%s %s\n", system.sysname, system.release);
+    fputs(selftest_legend, out);
     selftest_print_rows(out, test);
+    fputc('\n', out);
+    for (int i = 0; i < test->column_count; i++)
+        selftest_print_unknown(out, &test->columns[i]);
+    for (int i = 0; i < SELFTEST_LESSONS; i++)
+        selftest_print_lesson(out, test, i);
     for (int i = 0; i < test->missing_count; i++)
         fprintf(out, "not here: %s: %s\n", test->missing[i].name, test->missing[i].why);
 }

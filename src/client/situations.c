@@ -121,7 +121,7 @@ static void temporary_name(char *path, size_t size)
 {
     const char *folder = getenv("TMPDIR");
 
-    snprintf(path, size, "%s/pollspin-XXXXXX", folder && *folder ? folder : P_tmpdir);
+    snprintf(path, size, "%s/pollspin-selftest-XXXXXX", folder && *folder ? folder : P_tmpdir);
 }
 
 /* Has TAKE open the ends of a new fifo by its path, which is gone afterwards. */
@@ -531,6 +531,6 @@ const struct situation_group situation_groups[] = {
 #ifdef HAVE_TIMERFD_CREATE
     {"timerfd", of_timer, false},
 #endif
-    {"closed here", of_closed, true},
+    {"closed behind the poller's back", of_closed, true},
     {0},
 };
