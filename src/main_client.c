@@ -235,7 +235,7 @@ static void client_run_oneline(struct client *client)
     client_start_strace(client);
     client_catch_signals(client);
     oneline_run(client->oneline, &client->result);
-    loop_signals_fini();
+    loop_signals_fini(client->loop);
     oneline_free(client->oneline);
 }
 

@@ -269,7 +269,7 @@ static int serve(struct server *server)
         die_warn("%s", strerror(errno));
     if (server_output_error(server) != 0)
         result = -1;
-    loop_signals_fini();
+    loop_signals_fini(server_loop(server));
     server_free(server);
     return result == 0 ? MAIN_OK : MAIN_FAILED;
 }

@@ -348,7 +348,7 @@ static int app_take_terminal(struct app *app)
     int result;
 
     do {
-        loop_signals_tell();
+        loop_signals_tell(app->loop);
         if (app->is_over || app->is_on_screen)
             return 0;
         result = app_try_terminal(app);
@@ -820,8 +820,9 @@ void app_run(struct app *app, struct app_result *result)
         app_check_history(app);
     }
     if (!app->is_over)
-        app_quit(app);   /* Ctrl-D, or Ctrl-C, on an empty line */
-    loop_signals_tell(); /* one that came together with another end says more about it */
+        app_quit(app); /* Ctrl-D, or Ctrl-C, on an empty line */
+    /* One that came together with another end says more about it. */
+    loop_signals_tell(app->loop);
     keep_end(app);
     app_give_terminal(app, true);
     *result = app->result;
@@ -832,7 +833,8 @@ void app_free(struct app *app)
     if (!app)
         return;
     app_give_terminal(app, false);
-    loop_signals_fini(); /* the turn that is still to be made must not take the terminal again */
+    /* The turn that is still to be made must not take the terminal again. */
+    loop_signals_fini(app->loop);
     keep_end(app);
     app_stop(app);
     app_stop_timers(app);

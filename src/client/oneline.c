@@ -409,7 +409,8 @@ void oneline_run(struct oneline *oneline, struct oneline_result *result)
         oneline_give_up(oneline, errno);
     else
         oneline_sum_up(oneline);
-    loop_signals_tell(); /* one that came together with another end says more about it */
+    /* One that came together with another end says more about it. */
+    loop_signals_tell(oneline->options.loop);
     *result = oneline->result;
 }
 

@@ -42,10 +42,10 @@ static void step_await_key(struct app *app)
     int64_t due = keys_due(&app->keys);
     int64_t deadline = due < 0 ? -1 : clock_now() + due - loop_now(app->loop);
 
-    tty_await_input(&app->tty, loop_signals_fd(), deadline);
+    tty_await_input(&app->tty, loop_signals_fd(app->loop), deadline);
     if (due >= 0 && clock_now() >= deadline)
         keys_expire(&app->keys, due);
-    loop_signals_tell();
+    loop_signals_tell(app->loop);
 }
 
 /* What a key has changed is shown before the wait, which may last. */

@@ -15,7 +15,8 @@ enum { LOOP_BATCH = 256 };
 struct loop_signals {
     struct watch watch; /* the read end of the pipe that the handlers write to ... */
     int write_fd;       /* ... and its other end */
-    int count;          /* signals that it has; 0: there is no pipe */
+    pid_t pid;          /* who opened the pipe; 0: there is none */
+    int count;          /* signals that it has */
 };
 
 struct loop_children {

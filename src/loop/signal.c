@@ -1,43 +1,86 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who may write what: a slot of the table belongs to the loop that has put itself there, and only
+ * the thread of that loop writes to it; the handler reads it, in whatever thread the kernel takes.
+ * So a loop takes itself out of its slots first, then waits until no handler is running, and only
+ * then closes the pipe that one might still write to.
+ *
+ * A child of fork(2) has the handlers of its parent and the parent's pipe, but no loop that reads
+ * it. There the handler makes the signal do what it did before any loop had it.
+ */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "loop/inside.h"
 #include "loop/signal.h"
 
-/* Signal numbers below this one: the standard ones. The real-time ones are not for the loop. */
-enum { SIGNAL_LIMIT = 32 };
+/* Above every number that a system has, real-time signals included; sigaction(2) knows which. */
+enum { SIGNAL_LIMIT = 129 };
+
+struct signal_call {
+    signal_fn *fn; /* NULL: nothing is to be called */
+    void *owner;
+};
+
+enum { SIGNAL_BESIDE, SIGNAL_ASKED, SIGNAL_CALLS };
 
 struct signal_slot {
-    signal_fn *on_signal; /* NULL: not ours */
-    void *owner;
+    _Atomic(struct loop *) loop; /* NULL: the signal is not ours */
+    atomic_bool came;
+    struct signal_call calls[SIGNAL_CALLS];
     struct sigaction before;
 };
 
-/* Signal dispositions belong to the process, and so does this. */
 static struct {
+    _Atomic(pid_t) pid; /* the process whose loops are in the table */
+    atomic_int running; /* handlers */
     struct signal_slot slots[SIGNAL_LIMIT];
-    volatile sig_atomic_t came[SIGNAL_LIMIT];
-    int write_fd;
-    struct watch watch; /* the read end */
-} signals = {.write_fd = -1};
+} signals;
+
+static bool signals_are_here(void)
+{
+    return atomic_load(&signals.pid) == getpid();
+}
 
 /* The pipe is full only when the loop has a byte to come anyway, so a failed write loses nothing.
- */
+ * A handler may come so late that the loop has gone: what the signal did before is back already. */
+static void signal_send(int signo)
+{
+    struct loop *loop;
+
+    atomic_fetch_add(&signals.running, 1);
+    loop = atomic_load(&signals.slots[signo].loop);
+    if (loop) {
+        atomic_store(&signals.slots[signo].came, true);
+        while (write(loop->signals.write_fd, "", 1) < 0 && errno == EINTR)
+            continue;
+    }
+    atomic_fetch_sub(&signals.running, 1);
+    if (!loop)
+        raise(signo);
+}
+
 static void signal_handler(int signo)
 {
     int error = errno;
 
-    signals.came[signo] = 1;
-    if (write(signals.write_fd, "", 1) < 0)
-        errno = error;
+    if (signals_are_here()) {
+        signal_send(signo);
+    } else {
+        sigaction(signo, &signals.slots[signo].before, NULL);
+        raise(signo); /* pending until this handler returns */
+    }
     errno = error;
 }
 
-static void signal_drain(int fd)
+/* ---- the pipe ---- */
+
+static void signals_drain(int fd)
 {
     char bytes[64];
 
@@ -45,53 +88,65 @@ static void signal_drain(int fd)
         continue;
 }
 
-void loop_signals_tell(void)
+static void signals_on_ready(void *owner, unsigned ready)
 {
-    if (signals.write_fd < 0)
-        return;
-    signal_drain(signals.watch.fd);
-    for (int signo = 1; signo < SIGNAL_LIMIT; signo++)
-        if (signals.came[signo]) {
-            signals.came[signo] = 0;
-            if (signals.slots[signo].on_signal)
-                signals.slots[signo].on_signal(signals.slots[signo].owner, signo);
-        }
-}
-
-void loop_signal_forget(int signo)
-{
-    signals.came[signo] = 0;
-}
-
-int loop_signals_fd(void)
-{
-    return signals.write_fd < 0 ? -1 : signals.watch.fd;
-}
-
-static void signal_on_ready(void *owner, unsigned ready)
-{
-    (void)owner;
     (void)ready;
-    loop_signals_tell();
+    loop_signals_tell(owner);
 }
 
-static int signal_set_flags(int fd)
+static int signals_set_flags(int fd)
 {
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         return -1;
     return fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
-static int signal_open_pipe(struct loop *loop)
+static int signals_begin(struct loop *loop, const int ends[2])
+{
+    struct loop_signals *own = &loop->signals;
+
+    if (signals_set_flags(ends[0]) < 0 || signals_set_flags(ends[1]) < 0)
+        return -1;
+    watch_init(&own->watch, signals_on_ready, loop);
+    watch_name(&own->watch, "signals");
+    if (watch_start(&own->watch, loop, ends[0], POLLER_IN) < 0)
+        return -1;
+    own->write_fd = ends[1];
+    own->pid = getpid();
+    return 0;
+}
+
+/* Closes both ends, once no handler writes. errno survives. */
+static void signals_close(struct loop *loop)
+{
+    int error = errno;
+
+    while (signals_are_here() && atomic_load(&signals.running) > 0)
+        sched_yield();
+    close(loop->signals.watch.fd);
+    close(loop->signals.write_fd);
+    loop->signals.pid = 0;
+    errno = error;
+}
+
+static void signals_end(struct loop *loop)
+{
+    if (loop->signals.count > 0 || loop->signals.pid == 0)
+        return;
+    watch_stop(&loop->signals.watch);
+    signals_close(loop);
+}
+
+static int signals_open(struct loop *loop)
 {
     int ends[2];
 
+    if (loop->signals.pid == getpid())
+        return 0;
+    signals_end(loop); /* a parent's */
     if (pipe(ends) < 0)
         return -1;
-    watch_init(&signals.watch, signal_on_ready, NULL);
-    watch_name(&signals.watch, "signals");
-    if (signal_set_flags(ends[0]) < 0 || signal_set_flags(ends[1]) < 0 ||
-        watch_start(&signals.watch, loop, ends[0], POLLER_IN) < 0) {
+    if (signals_begin(loop, ends) < 0) {
         int error = errno;
 
         close(ends[0]);
@@ -99,8 +154,162 @@ static int signal_open_pipe(struct loop *loop)
         errno = error;
         return -1;
     }
-    signals.write_fd = ends[1];
     return 0;
+}
+
+/* ---- the table ---- */
+
+static void signal_give_back(int signo)
+{
+    struct signal_slot *slot = &signals.slots[signo];
+    struct loop *loop = atomic_load(&slot->loop);
+
+    sigaction(signo, &slot->before, NULL);
+    slot->calls[SIGNAL_ASKED].fn = slot->calls[SIGNAL_BESIDE].fn = NULL;
+    loop->signals.count--;
+    atomic_store(&slot->loop, NULL); /* last: from now on another loop may take it */
+}
+
+static void signals_give_back(const struct loop *loop)
+{
+    for (int signo = 1; signo < SIGNAL_LIMIT; signo++)
+        if (atomic_load(&signals.slots[signo].loop) == loop)
+            signal_give_back(signo);
+}
+
+/* In a child of fork(2) the table is the parent's until the child wants a signal for itself. A
+ * handler that another thread of the parent was in at that moment is not here. */
+static void signals_move_in(void)
+{
+    if (signals_are_here())
+        return;
+    for (int signo = 1; signo < SIGNAL_LIMIT; signo++) {
+        const struct loop *loop = atomic_load(&signals.slots[signo].loop);
+
+        if (loop && loop->signals.pid != getpid())
+            signal_give_back(signo);
+    }
+    atomic_store(&signals.running, 0);
+    atomic_store(&signals.pid, getpid());
+}
+
+/* Makes the signal the loop's, or catches it again where it is so already. */
+static int signal_take(struct loop *loop, int signo)
+{
+    struct sigaction action = {.sa_handler = signal_handler, .sa_flags = SA_ONSTACK};
+    struct signal_slot *slot = &signals.slots[signo];
+    struct loop *has = NULL;
+    bool is_new = atomic_compare_exchange_strong(&slot->loop, &has, loop);
+
+    if (!is_new && has != loop) {
+        errno = EBUSY;
+        return -1;
+    }
+    if (is_new)
+        atomic_store(&slot->came, false);
+    sigfillset(&action.sa_mask);
+    if (sigaction(signo, &action, is_new ? &slot->before : NULL) < 0) {
+        if (is_new)
+            atomic_store(&slot->loop, NULL);
+        return -1;
+    }
+    loop->signals.count += is_new;
+    return 0;
+}
+
+static int signal_catch(struct loop *loop, int signo, int which, struct signal_call call)
+{
+    if (signals_open(loop) < 0)
+        return -1;
+    if (signal_take(loop, signo) < 0) {
+        signals_end(loop);
+        return -1;
+    }
+    signals.slots[signo].calls[which] = call;
+    return 0;
+}
+
+static int signal_drop(struct loop *loop, int signo, int which)
+{
+    struct signal_slot *slot = &signals.slots[signo];
+    const struct loop *has = atomic_load(&slot->loop);
+
+    if (has && has != loop) {
+        errno = EBUSY;
+        return -1;
+    }
+    slot->calls[which].fn = NULL;
+    if (has && !slot->calls[SIGNAL_ASKED].fn && !slot->calls[SIGNAL_BESIDE].fn) {
+        signal_give_back(signo);
+        signals_end(loop);
+    }
+    return 0;
+}
+
+static int signal_set(struct loop *loop, int signo, int which, struct signal_call call)
+{
+    if (signo < 1 || signo >= SIGNAL_LIMIT) {
+        errno = EINVAL;
+        return -1;
+    }
+    signals_move_in();
+    return call.fn ? signal_catch(loop, signo, which, call) : signal_drop(loop, signo, which);
+}
+
+/* ---- what others see ---- */
+
+int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner)
+{
+    return signal_set(loop, signo, SIGNAL_ASKED, (struct signal_call){on_signal, owner});
+}
+
+int loop_signal_beside(struct loop *loop, int signo, signal_fn *on_signal, void *owner)
+{
+    return signal_set(loop, signo, SIGNAL_BESIDE, (struct signal_call){on_signal, owner});
+}
+
+/* What is called may give the signal back. */
+static void signal_tell(const struct loop *loop, int signo)
+{
+    struct signal_slot *slot = &signals.slots[signo];
+
+    for (int i = 0; i < SIGNAL_CALLS; i++)
+        if (atomic_load(&slot->loop) == loop && slot->calls[i].fn)
+            slot->calls[i].fn(slot->calls[i].owner, signo);
+}
+
+void loop_signals_tell(struct loop *loop)
+{
+    if (loop->signals.pid == 0)
+        return;
+    signals_drain(loop->signals.watch.fd);
+    for (int signo = 1; signo < SIGNAL_LIMIT; signo++)
+        if (atomic_load(&signals.slots[signo].loop) == loop &&
+            atomic_exchange(&signals.slots[signo].came, false))
+            signal_tell(loop, signo);
+}
+
+void loop_signal_forget(int signo)
+{
+    atomic_store(&signals.slots[signo].came, false);
+}
+
+int loop_signals_fd(const struct loop *loop)
+{
+    return loop->signals.pid == 0 ? -1 : loop->signals.watch.fd;
+}
+
+void loop_signals_fini(struct loop *loop)
+{
+    signals_give_back(loop);
+    signals_end(loop);
+}
+
+void loop_signals_free(struct loop *loop)
+{
+    signals_give_back(loop);
+    if (loop->signals.pid != 0)
+        signals_close(loop);
 }
 
 bool signal_is_ignored(int signo)
@@ -108,44 +317,6 @@ bool signal_is_ignored(int signo)
     struct sigaction action;
 
     return sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner)
-{
-    struct sigaction action = {.sa_handler = signal_handler};
-    struct signal_slot *slot;
-
-    if (signo < 1 || signo >= SIGNAL_LIMIT) {
-        errno = EINVAL;
-        return -1;
-    }
-    if (signals.write_fd < 0 && signal_open_pipe(loop) < 0)
-        return -1;
-    slot = &signals.slots[signo];
-    sigfillset(&action.sa_mask);
-    if (!slot->on_signal && sigaction(signo, NULL, &slot->before) < 0)
-        return -1;
-    slot->owner = owner;
-    slot->on_signal = on_signal;
-    return sigaction(signo, &action, NULL);
-}
-
-void loop_signals_fini(void)
-{
-    int read_fd = signals.watch.fd;
-
-    if (signals.write_fd < 0)
-        return;
-    for (int signo = 1; signo < SIGNAL_LIMIT; signo++)
-        if (signals.slots[signo].on_signal) {
-            sigaction(signo, &signals.slots[signo].before, NULL);
-            signals.slots[signo].on_signal = NULL;
-            signals.came[signo] = 0;
-        }
-    watch_stop(&signals.watch);
-    close(read_fd);
-    close(signals.write_fd);
-    signals.write_fd = -1;
 }
 
 void signal_die(int signo)
@@ -158,9 +329,4 @@ void signal_die(int signo)
     sigaddset(&mask, signo);
     sigprocmask(SIG_UNBLOCK, &mask, NULL);
     raise(signo);
-}
-
-void loop_signals_free(struct loop *loop)
-{
-    (void)loop;
 }

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -32,26 +34,39 @@ static void on_signal(void *owner, int signo)
     loop_stop(seen->loop);
 }
 
+/* Those that a test has not freed, perhaps since it failed: they have signals of the process. */
+static struct loop *loops[4];
+
+enum { LOOPS = sizeof loops / sizeof *loops };
+
 static struct loop *open_loop(void)
 {
-    struct loop *loop = loop_new(poller_open(NULL));
+    struct loop **place = loops;
 
-    assert_non_null(loop);
-    return loop;
+    while (*place)
+        place++;
+    assert_true(place < loops + LOOPS);
+    *place = loop_new(poller_open(NULL));
+    assert_non_null(*place);
+    return *place;
 }
 
 static void close_loop(struct loop *loop)
 {
-    loop_signals_fini();
+    for (int i = 0; i < LOOPS; i++)
+        if (loops[i] == loop)
+            loops[i] = NULL;
     loop_free(loop);
 }
 
-/* After a test that failed in between: the signals belong to the process. */
 static int forget_signals(void **state)
 {
-    (void)state;
-    loop_signals_fini();
-    return 0;
+    for (int i = 0; i < LOOPS; i++)
+        if (loops[i])
+            close_loop(loops[i]);
+    signal(SIGUSR1, SIG_DFL);
+    signal(SIGUSR2, SIG_DFL);
+    return kit_cleanup(state);
 }
 
 static void turn(struct loop *loop)
@@ -78,12 +93,12 @@ static void it_is_told_without_a_turn(void **state)
     struct seen seen = {.loop = open_loop()};
 
     (void)state;
-    loop_signals_tell(); /* there are none yet */
+    loop_signals_tell(seen.loop); /* there are none yet */
     assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
     raise(SIGUSR1);
     assert_int_equal(seen.count, 0);
-    loop_signals_tell();
-    loop_signals_tell();
+    loop_signals_tell(seen.loop);
+    loop_signals_tell(seen.loop);
     assert_int_equal(seen.count, 1);
     close_loop(seen.loop);
 }
@@ -182,7 +197,7 @@ static void what_was_is_given_back(void **state)
     }
     raise(SIGUSR2);
     assert_int_equal(caught, 0);
-    loop_signals_fini();
+    loop_signals_fini(seen.loop);
     assert_int_equal(kit_descriptors(getpid()), descriptors);
     sigaction(SIGUSR1, NULL, &now);
     assert_true(now.sa_handler == SIG_IGN);
@@ -192,9 +207,9 @@ static void what_was_is_given_back(void **state)
     assert_true(sigismember(&now.sa_mask, SIGTERM));
     raise(SIGUSR2);
     assert_int_equal(caught, SIGUSR2);
-    loop_signals_fini(); /* twice does no harm */
+    loop_signals_fini(seen.loop); /* twice does no harm */
     assert_int_equal(seen.count, 0);
-    loop_free(seen.loop);
+    close_loop(seen.loop);
 }
 
 static void it_can_be_begun_again(void **state)
@@ -271,20 +286,251 @@ static void its_descriptor_can_be_waited_for(void **state)
     int listed = -1;
 
     (void)state;
-    assert_int_equal(loop_signals_fd(), -1);
+    assert_int_equal(loop_signals_fd(seen.loop), -1);
     assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
     loop_each_watch(seen.loop, find_signals, &listed);
     assert_true(listed >= 0);
-    assert_int_equal(loop_signals_fd(), listed);
+    assert_int_equal(loop_signals_fd(seen.loop), listed);
     assert_false(is_readable(listed));
     raise(SIGUSR1);
     assert_true(is_readable(listed));
-    loop_signals_tell();
+    loop_signals_tell(seen.loop);
     assert_int_equal(seen.count, 1);
     assert_false(is_readable(listed));
-    loop_signals_fini();
-    assert_int_equal(loop_signals_fd(), -1);
+    loop_signals_fini(seen.loop);
+    assert_int_equal(loop_signals_fd(seen.loop), -1);
+    close_loop(seen.loop);
+}
+
+/* ---- several loops ---- */
+
+static void has_nothing(int signo)
+{
+    struct sigaction now;
+
+    assert_int_equal(sigaction(signo, NULL, &now), 0);
+    assert_true(now.sa_handler == SIG_DFL);
+}
+
+static void a_signal_is_of_one_loop(void **state)
+{
+    struct seen first = {.loop = open_loop()};
+    struct seen second = {.loop = open_loop()};
+
+    (void)state;
+    assert_int_equal(loop_signal(first.loop, SIGUSR1, on_signal, &first), 0);
+    assert_int_equal(loop_signal(second.loop, SIGUSR1, on_signal, &second), -1);
+    assert_int_equal(errno, EBUSY);
+    assert_int_equal(loop_signals_fd(second.loop), -1);
+    assert_int_equal(loop_signal(second.loop, SIGUSR1, NULL, NULL), -1);
+    assert_int_equal(errno, EBUSY);
+    assert_int_equal(loop_signal(second.loop, SIGUSR2, on_signal, &second), 0);
+    raise(SIGUSR1);
+    raise(SIGUSR2);
+    turn(first.loop);
+    assert_int_equal(first.count, 1);
+    assert_int_equal(first.signos[0], SIGUSR1);
+    assert_int_equal(second.count, 0);
+    turn(second.loop);
+    assert_int_equal(second.count, 1);
+    assert_int_equal(second.signos[0], SIGUSR2);
+    close_loop(first.loop);
+    assert_int_equal(loop_signal(second.loop, SIGUSR1, on_signal, &second), 0);
+    raise(SIGUSR1);
+    turn(second.loop);
+    assert_int_equal(second.count, 2);
+    close_loop(second.loop);
+    has_nothing(SIGUSR1);
+    has_nothing(SIGUSR2);
+}
+
+static void one_is_given_back_by_itself(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    int descriptors = kit_descriptors(getpid());
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, NULL, NULL), 0); /* nobody has it */
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, on_signal, &seen), 0);
+    raise(SIGUSR1); /* and what it was not told of yet is never told */
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, NULL, NULL), 0);
+    has_nothing(SIGUSR1);
+    raise(SIGUSR2);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.signos[0], SIGUSR2);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, NULL, NULL), 0);
+    has_nothing(SIGUSR2);
+    assert_int_equal(kit_descriptors(getpid()), descriptors);
+    close_loop(seen.loop);
+}
+
+static void give_back(void *owner, int signo)
+{
+    struct seen *seen = owner;
+
+    seen->signos[seen->count++] = signo;
+    loop_signals_fini(seen->loop);
+}
+
+static void what_is_called_may_give_back(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, give_back, &seen), 0);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, give_back, &seen), 0);
+    raise(SIGUSR1);
+    raise(SIGUSR2);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 1);
+    has_nothing(SIGUSR1);
+    has_nothing(SIGUSR2);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, give_back, &seen), 0);
+    raise(SIGUSR1);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 2);
+    close_loop(seen.loop);
+}
+
+static void real_time_signals_are_told(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    int signos[] = {SIGRTMIN, SIGRTMAX - 1}; /* valgrind keeps the last one */
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(loop_signal(seen.loop, signos[i], on_signal, &seen), 0);
+        raise(signos[i]);
+        raise(signos[i]);
+        turn(seen.loop);
+        assert_int_equal(seen.count, i + 1);
+        assert_int_equal(seen.signos[i], signos[i]);
+    }
+    close_loop(seen.loop);
+}
+
+/* ---- behind fork(2) ---- */
+
+static void end_by(struct loop *loop, int signo)
+{
+    (void)loop;
+    raise(signo);
+    _exit(1);
+}
+
+/* Runs BODY in a child and returns what waitpid(2) says of it. */
+static int in_child(struct loop *loop, int signo, void (*body)(struct loop *loop, int signo))
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        alarm((unsigned)(KIT_DEADLINE_NS / CLOCK_SECOND));
+        body(loop, signo);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* SIGTERM ends it, as if nobody had caught it, and the parent sees nothing in its pipe. */
+static void a_child_of_fork_has_not_caught_it(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    int status;
+
+    (void)state;
+    signal(SIGUSR1, catch_signal);
+    assert_int_equal(loop_signal(seen.loop, SIGTERM, on_signal, &seen), 0);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+    status = in_child(seen.loop, SIGTERM, end_by);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    status = in_child(seen.loop, SIGUSR1, end_by); /* the test's own handler returns */
+    assert_true(WIFEXITED(status));
+    assert_false(is_readable(loop_signals_fd(seen.loop)));
+    raise(SIGTERM);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 1);
+    close_loop(seen.loop);
+}
+
+static void have_own_loop(struct loop *loop, int signo)
+{
+    struct seen seen = {.loop = loop_new(poller_open(NULL))};
+
+    if (loop_signal(seen.loop, signo, on_signal, &seen) < 0)
+        _exit(2);
+    raise(signo);
+    if (loop_turn(seen.loop) < 0 || seen.count != 1)
+        _exit(3);
     loop_free(seen.loop);
+    loop_free(loop);
+    raise(signo);
+    _exit(4);
+}
+
+/* The child frees its copy of the parent's loop, too, of which the parent notices nothing. */
+static void a_child_of_fork_may_have_its_own(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    int status;
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGTERM, on_signal, &seen), 0);
+    status = in_child(seen.loop, SIGTERM, have_own_loop);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    assert_false(is_readable(loop_signals_fd(seen.loop)));
+    raise(SIGTERM);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 1);
+    close_loop(seen.loop);
+}
+
+/* ---- in other threads ---- */
+
+static atomic_bool is_over;
+
+static void *raise_on_and_on(void *argument)
+{
+    (void)argument;
+    while (!atomic_load(&is_over))
+        raise(SIGUSR1);
+    return NULL;
+}
+
+/* The handler runs in a thread that has nothing to do with the loop, at every moment of its coming
+ * and going; what it did before is to be ignored, or the process would end. */
+static void another_thread_is_interrupted(void **state)
+{
+    struct seen seen = {.loop = NULL};
+    pthread_t threads[2];
+
+    (void)state;
+    signal(SIGUSR1, SIG_IGN);
+    atomic_store(&is_over, false);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, raise_on_and_on, NULL), 0);
+    for (int i = 0; i < 200; i++) {
+        int ends[2];
+
+        seen.loop = open_loop();
+        seen.count = 0;
+        assert_int_equal(loop_signal(seen.loop, SIGUSR1, on_signal, &seen), 0);
+        turn(seen.loop);
+        assert_int_equal(seen.count, 1);
+        close_loop(seen.loop);
+        assert_int_equal(pipe(ends), 0); /* has the numbers of the loop's */
+        assert_false(is_readable(ends[0]));
+        close(ends[0]);
+        close(ends[1]);
+    }
+    atomic_store(&is_over, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
 }
 
 static void it_outlasts_the_poller(void **state)
@@ -318,6 +564,13 @@ int main(void)
         cmocka_unit_test_teardown(what_is_no_signal, forget_signals),
         cmocka_unit_test_teardown(its_descriptor_can_be_waited_for, forget_signals),
         cmocka_unit_test_teardown(it_outlasts_the_poller, forget_signals),
+        cmocka_unit_test_teardown(a_signal_is_of_one_loop, forget_signals),
+        cmocka_unit_test_teardown(one_is_given_back_by_itself, forget_signals),
+        cmocka_unit_test_teardown(what_is_called_may_give_back, forget_signals),
+        cmocka_unit_test_teardown(real_time_signals_are_told, forget_signals),
+        cmocka_unit_test_teardown(a_child_of_fork_has_not_caught_it, forget_signals),
+        cmocka_unit_test_teardown(a_child_of_fork_may_have_its_own, forget_signals),
+        cmocka_unit_test_teardown(another_thread_is_interrupted, forget_signals),
         cmocka_unit_test_teardown(dying_is_seen_by_the_parent, forget_signals),
     };
 
