@@ -83,14 +83,12 @@ static int always_collect(struct poller *poller, struct always *always, struct p
     return count;
 }
 
-int always_wait(struct poller *poller, struct always *always, always_wait_fn *ask,
-                int64_t timeout_ns, struct poller_event *events, int max)
+int always_wait_both(struct poller *poller, struct always *always, always_wait_fn *ask,
+                     struct poller_event *events, int max)
 {
     int first = 0;
     int n = 0;
 
-    if (always->count == 0)
-        return ask(poller, timeout_ns, events, max);
     always->first = !always->first;
     if (always->first)
         first = always_collect(poller, always, events, max);

@@ -32,8 +32,17 @@ int always_set(struct poller *poller, struct always *always, int fd, unsigned wa
 typedef int always_wait_fn(struct poller *poller, int64_t timeout_ns, struct poller_event *events,
                            int max);
 
+/* Both the list, in which there is one, and what ASK reports. */
+int always_wait_both(struct poller *poller, struct always *always, always_wait_fn *ask,
+                     struct poller_event *events, int max);
+
 /* The wait of a backend: both the list and what ASK, the wait for the kernel's own, reports. */
-int always_wait(struct poller *poller, struct always *always, always_wait_fn *ask,
-                int64_t timeout_ns, struct poller_event *events, int max);
+static inline int always_wait(struct poller *poller, struct always *always, always_wait_fn *ask,
+                              int64_t timeout_ns, struct poller_event *events, int max)
+{
+    if (always->count == 0)
+        return ask(poller, timeout_ns, events, max);
+    return always_wait_both(poller, always, ask, events, max);
+}
 
 #endif

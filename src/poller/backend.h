@@ -9,8 +9,10 @@
 #ifndef BACKEND_H
 #define BACKEND_H
 
+#include <errno.h>
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "pollspin/poller.h"
 
@@ -77,8 +79,14 @@ extern const struct poller_backend backend_blocking;
 /* Opens a backend that is in no table, such as a scripted one in a test. As poller_open. */
 struct poller *poller_open_backend(const struct poller_backend *backend);
 
-/* Returns what poller.c knows of FD, whatever number that is; NULL: it is not in. */
-struct poller_entry *backend_entry(struct poller *poller, int fd);
+/* Returns what poller.c knows of FD, whatever number that is; NULL with ENOENT: it is not in. */
+static inline struct poller_entry *backend_entry(struct poller *poller, int fd)
+{
+    if (fd >= 0 && fd < poller->size && poller->entries[fd].is_in)
+        return &poller->entries[fd];
+    errno = ENOENT;
+    return NULL;
+}
 
 /* Says that FD is in the kernel object already, for WANT: for adopt. EBADF: FD is not open; ENOMEM;
  * ENOTSUP: the backend cannot ask for that. */
@@ -86,7 +94,10 @@ int backend_take_in(struct poller *poller, int fd, unsigned want);
 
 /* Around each system call: `begin = backend_begin(p); n = poll(...); backend_end(p, begin, &call)`.
  * Both do nothing, and begin is 0, where nobody observes. errno survives. */
-int64_t backend_begin(const struct poller *poller);
+static inline int64_t backend_begin(const struct poller *poller)
+{
+    return poller->observer ? clock_now() : 0;
+}
 void backend_end(const struct poller *poller, int64_t begin, struct poller_call *call);
 
 /* How a call's arguments are printed: the part that knows their types stays in the backend's file.

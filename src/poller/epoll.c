@@ -279,10 +279,10 @@ static int ep_rebuild(struct poller *poller)
     return 0;
 }
 
-/* Stores what the kernel reported; what is out of date is left out and counted in *STALE. */
-static int ep_collect(struct poller *poller, int n, struct poller_event *events, int *stale)
+/* Stores what the kernel reported, but for what is out of date; returns how many were stored. */
+static int ep_collect(struct poller *poller, int n, struct poller_event *events)
 {
-    struct ep_state *state = poller->state;
+    const struct ep_state *state = poller->state;
     int stored = 0;
 
     for (int i = 0; i < n; i++) {
@@ -290,10 +290,8 @@ static int ep_collect(struct poller *poller, int n, struct poller_event *events,
         int fd = (int)event->data.u32;
         struct poller_entry *entry = backend_entry(poller, fd);
 
-        if (!entry || entry->generation != event->data.u64 >> 32) {
-            ++*stale;
+        if (!entry || entry->generation != event->data.u64 >> 32)
             continue;
-        }
         if (entry->want & POLLER_ONESHOT)
             entry->slot = ALWAYS_FIRED;
         events[stored++] =
@@ -305,14 +303,14 @@ static int ep_collect(struct poller *poller, int n, struct poller_event *events,
 static int ep_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poller_event *events,
                           int max)
 {
-    int stale = 0;
     int n = ep_ask(poller, timeout_ns, max < EP_BATCH ? max : EP_BATCH);
+    int stored = n;
 
     if (n > 0)
-        n = ep_collect(poller, n, events, &stale);
-    if (stale > 0 && ep_rebuild(poller) < 0 && n == 0)
+        stored = ep_collect(poller, n, events);
+    if (stored < n && ep_rebuild(poller) < 0 && stored == 0)
         return -1;
-    return n;
+    return stored;
 }
 
 static int ep_wait(struct poller *poller, int64_t timeout_ns, struct poller_event *events, int max)

@@ -174,14 +174,6 @@ static int poller_check(const struct poller *poller, int fd, unsigned want)
     return errno == 0 ? 0 : -1;
 }
 
-struct poller_entry *backend_entry(struct poller *poller, int fd)
-{
-    if (fd >= 0 && fd < poller->size && poller->entries[fd].is_in)
-        return &poller->entries[fd];
-    errno = ENOENT;
-    return NULL;
-}
-
 /* From now on FD is watched for WANT, and the kernel knows. */
 static void poller_note(struct poller *poller, int fd, unsigned want, void *data)
 {
@@ -248,12 +240,13 @@ int poller_remove(struct poller *poller, int fd)
  * does not silence itself, and a descriptor that is no longer one. */
 static int poller_deliver(struct poller *poller, struct poller_event *events, int n)
 {
+    unsigned once = POLLER_ONESHOT & ~poller->backend->native;
+
     for (int i = 0; i < n; i++) {
         struct poller_entry *entry = &poller->entries[events[i].fd];
-        unsigned once = entry->want & POLLER_ONESHOT & ~poller->backend->native;
 
         events[i].data = entry->data;
-        if (once || (events[i].ready & POLLER_INVALID)) {
+        if ((entry->want & once) || (events[i].ready & POLLER_INVALID)) {
             poller->backend->set(poller, events[i].fd, entry->want, 0);
             entry->want = 0;
         }
@@ -360,11 +353,6 @@ int poller_event_names(char *bytes, size_t size, unsigned mask)
     text_init(&text, bytes, size);
     names_add_flags(&text, names_poller, mask);
     return (int)text.length;
-}
-
-int64_t backend_begin(const struct poller *poller)
-{
-    return poller->observer ? clock_now() : 0;
 }
 
 void backend_end(const struct poller *poller, int64_t begin, struct poller_call *call)

@@ -10,7 +10,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 
@@ -30,6 +32,11 @@ enum { SEL_IS_PSELECT6 = 0 };
 #endif
 
 enum { SEL_IN, SEL_OUT, SEL_PRI, SEL_KINDS };
+
+/* Descriptors from a multiple of SEL_BITS on are those of one such word, whichever is the system's
+ * own and in whichever order its bytes are. */
+typedef uint64_t sel_word;
+enum { SEL_BITS = sizeof(sel_word) * CHAR_BIT };
 
 static const unsigned sel_flags[SEL_KINDS] = {POLLER_IN, POLLER_OUT, POLLER_PRI};
 
@@ -95,6 +102,12 @@ static int sel_set(struct poller *poller, int fd, unsigned was, unsigned want)
     while (state->nfds > 0 && !sel_has(state, state->nfds - 1))
         state->nfds--;
     return 0;
+}
+
+static struct timeval sel_time(int64_t ns)
+{
+    return (struct timeval){.tv_sec = ns / CLOCK_SECOND,
+                            .tv_usec = ns % CLOCK_SECOND / CLOCK_MICROSECOND};
 }
 
 static void sel_print_set(struct text *text, const fd_set *set, int nfds)
@@ -170,35 +183,48 @@ static void sel_print(struct text *text, const struct poller_call *call)
         sel_print_ready(text, args);
 }
 
+/* Shows a wait to the observer: LEFT is its time limit as the kernel left it. */
+static void sel_show_wait(struct poller *poller, int64_t begin, int n, int64_t timeout_ns,
+                          const struct timeval *left, fd_set *const got[SEL_KINDS])
+{
+    const struct sel_state *state = poller->state;
+    struct timeval timeout = sel_time(timeout_ns);
+    struct sel_args args = {.base = {sel_print},
+                            .nfds = state->nfds,
+                            .timeout = timeout_ns < 0 ? NULL : &timeout,
+                            .left = timeout_ns < 0 ? NULL : left};
+    struct poller_call call = {.name = SEL_IS_PSELECT6 ? "pselect6" : "select",
+                               .is_wait = 1,
+                               .result = n,
+                               .timeout_ns = timeout_ns,
+                               .args = &args.base};
+
+    for (int kind = 0; kind < SEL_KINDS; kind++) {
+        args.want[kind] = got[kind] ? &state->want[kind] : NULL;
+        args.got[kind] = got[kind];
+    }
+    backend_end(poller, begin, &call);
+}
+
 /* Calls select(2) on a copy of the sets, GOT, and shows it to the observer. */
 static int sel_ask(struct poller *poller, int64_t timeout_ns, fd_set got[SEL_KINDS])
 {
     const struct sel_state *state = poller->state;
-    struct timeval timeout = {.tv_sec = timeout_ns / CLOCK_SECOND,
-                              .tv_usec = timeout_ns % CLOCK_SECOND / CLOCK_MICROSECOND};
-    struct timeval left = timeout;
-    struct sel_args args = {.base = {sel_print}, .nfds = state->nfds};
-    struct poller_call call = {.name = SEL_IS_PSELECT6 ? "pselect6" : "select",
-                               .is_wait = 1,
-                               .timeout_ns = timeout_ns,
-                               .args = &args.base};
-    fd_set *sets[SEL_KINDS];
+    struct timeval left = sel_time(timeout_ns);
+    fd_set *sets[SEL_KINDS] = {NULL};
     int64_t begin;
     int n;
 
-    for (int kind = 0; kind < SEL_KINDS; kind++) {
-        got[kind] = state->want[kind];
-        sets[kind] = state->members[kind] > 0 ? &got[kind] : NULL;
-        args.want[kind] = state->members[kind] > 0 ? &state->want[kind] : NULL;
-        args.got[kind] = sets[kind];
-    }
-    args.timeout = timeout_ns < 0 ? NULL : &timeout;
-    args.left = timeout_ns < 0 ? NULL : &left;
+    for (int kind = 0; kind < SEL_KINDS; kind++)
+        if (state->members[kind] > 0) {
+            got[kind] = state->want[kind];
+            sets[kind] = &got[kind];
+        }
     begin = backend_begin(poller);
     n = select(state->nfds, sets[SEL_IN], sets[SEL_OUT], sets[SEL_PRI],
                timeout_ns < 0 ? NULL : &left);
-    call.result = n;
-    backend_end(poller, begin, &call);
+    if (poller->observer)
+        sel_show_wait(poller, begin, n, timeout_ns, &left, sets);
     return n;
 }
 
@@ -213,24 +239,55 @@ static int sel_find_invalid(struct sel_state *state, struct poller_event *events
     return stored;
 }
 
-/* N counts bits, not descriptors: one descriptor can be in all three sets. */
+/* Takes from the sets what FD is ready for, and from *N, which counts bits, how much that is. */
+static unsigned sel_ready(const struct sel_state *state, int fd, const fd_set got[SEL_KINDS],
+                          int *n)
+{
+    unsigned ready = 0;
+
+    for (int kind = 0; kind < SEL_KINDS; kind++)
+        if (state->members[kind] > 0 && FD_ISSET(fd, &got[kind])) {
+            ready |= sel_flags[kind];
+            --*n;
+        }
+    return ready;
+}
+
+/* Whether none of the SEL_BITS descriptors from FD on is ready: they share a word of each set. */
+static bool sel_none_ready(const struct sel_state *state, int fd, const fd_set got[SEL_KINDS])
+{
+    sel_word word;
+
+    for (int kind = 0; kind < SEL_KINDS; kind++)
+        if (state->members[kind] > 0) {
+            memcpy(&word, (const char *)&got[kind] + fd / CHAR_BIT, sizeof word);
+            if (word != 0)
+                return false;
+        }
+    return true;
+}
+
+/* Goes around once from where the last one ended. What is ready is rare, as a rule, so it looks at
+ * many at once where it can. */
 static int sel_collect(struct sel_state *state, int n, const fd_set got[SEL_KINDS],
                        struct poller_event *events, int max)
 {
     int stored = 0;
     int fd = state->next < state->nfds ? state->next : 0;
+    int step;
 
-    for (int seen = 0; seen < state->nfds && stored < max && n > 0; seen++) {
+    for (int seen = 0; seen < state->nfds && stored < max && n > 0; seen += step) {
         unsigned ready = 0;
 
-        for (int kind = 0; kind < SEL_KINDS; kind++)
-            if (state->members[kind] > 0 && FD_ISSET(fd, &got[kind])) {
-                ready |= sel_flags[kind];
-                n--;
-            }
+        if (fd % SEL_BITS == 0 && sel_none_ready(state, fd, got)) {
+            step = state->nfds - fd < SEL_BITS ? state->nfds - fd : SEL_BITS;
+        } else {
+            step = 1;
+            ready = sel_ready(state, fd, got, &n);
+        }
         if (ready != 0)
             events[stored++] = (struct poller_event){.fd = fd, .ready = ready, .raw = ready};
-        fd = fd + 1 < state->nfds ? fd + 1 : 0;
+        fd = fd + step < state->nfds ? fd + step : 0;
     }
     state->next = fd;
     return stored;
