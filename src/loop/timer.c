@@ -10,11 +10,8 @@
 void timers_init(struct timers *timers)
 {
     heap_init(&timers->heap);
-    for (int i = 0; i < TIMER_LANES; i++) {
-        timers->lanes[i].length = -1;
-        list_init(&timers->lanes[i].head, NULL);
-    }
     timers->orders = 0;
+    timers->lane_count = 0;
 }
 
 void timers_fini(struct timers *timers)
@@ -26,7 +23,7 @@ struct timer *timers_next(const struct timers *timers)
 {
     const struct loop_node *first = heap_top(&timers->heap);
 
-    for (int i = 0; i < TIMER_LANES; i++) {
+    for (int i = 0; i < timers->lane_count; i++) {
         const struct timer *timer = list_first(&timers->lanes[i].head);
 
         if (timer && (!first || heap_before(&timer->node, first)))
@@ -36,6 +33,14 @@ struct timer *timers_next(const struct timers *timers)
 }
 
 /* ---- lanes ---- */
+
+static struct timer_lane *timers_add_lane(struct timers *timers)
+{
+    struct timer_lane *lane = &timers->lanes[timers->lane_count++];
+
+    list_init(&lane->head, NULL);
+    return lane;
+}
 
 /* Makes room in LANE, which holds one timer at most: a timer alone is as well off in the heap. */
 static int lane_clear(struct timer_lane *lane, struct timers *timers)
@@ -55,7 +60,7 @@ static struct timer_lane *timers_lane(struct timers *timers, int64_t length)
 {
     struct timer_lane *spare = NULL;
 
-    for (int i = 0; i < TIMER_LANES; i++) {
+    for (int i = 0; i < timers->lane_count; i++) {
         struct timer_lane *lane = &timers->lanes[i];
 
         if (lane->length == length)
@@ -63,7 +68,9 @@ static struct timer_lane *timers_lane(struct timers *timers, int64_t length)
         if (lane->head.next == lane->head.prev && (!spare || list_is_empty(&lane->head)))
             spare = lane;
     }
-    if (!spare || lane_clear(spare, timers) < 0)
+    if (timers->lane_count < TIMER_LANES)
+        spare = timers_add_lane(timers);
+    else if (!spare || lane_clear(spare, timers) < 0)
         return NULL;
     spare->length = length;
     return spare;

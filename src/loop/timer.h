@@ -19,14 +19,15 @@
 enum { TIMER_LANES = 8 };
 
 struct timer_lane {
-    int64_t length; /* -1: of none yet */
+    int64_t length;
     struct loop_link head;
 };
 
 struct timers {
     struct heap heap;
-    struct timer_lane lanes[TIMER_LANES];
     uint64_t orders; /* how many were ever set */
+    int lane_count;  /* of lanes that have been needed so far */
+    struct timer_lane lanes[TIMER_LANES];
 };
 
 void timers_init(struct timers *timers);

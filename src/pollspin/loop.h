@@ -86,23 +86,24 @@ void loop_mark_dirty(struct loop *loop);
  * watch->error says why; it is not watched until watch_want asks anew. */
 typedef void watch_fn(void *owner, unsigned ready);
 
+/* What an event touches stands together: where there are thousands, memory is slower than code. */
 struct watch {
     struct loop *loop; /* NULL while not started */
     int fd;
-    watch_fn *on_ready;
-    loop_fn *on_closed;
-    void *owner;
-    unsigned want; /* what is wanted now */
-    unsigned was;  /* what the poller was told; 0: it is not in the poller */
-    int error;     /* errno of the registration that failed, behind POLLER_INVALID */
-    bool is_closing;
-    bool has_fired;             /* the poller keeps silent until it is told anew, be it the same */
+    unsigned want;              /* what is wanted now */
+    unsigned was;               /* what the poller was told; 0: it is not in the poller */
+    unsigned last;              /* what was ready when it was last told ... */
+    uint64_t count;             /* ... and how often it was told */
     struct poller_event *event; /* what this turn has still to tell; NULL: nothing */
-    struct loop_link link;      /* in the loop's changed ones, or in those to close */
-    struct loop_link member;    /* in the loop's list of all that are started */
-    const char *name;           /* what it is, for people */
-    unsigned last; /* what was ready when it was last told, and how often it was told */
-    uint64_t count;
+    watch_fn *on_ready;
+    void *owner;
+    bool has_fired; /* the poller keeps silent until it is told anew, be it the same */
+    bool is_closing;
+    int error; /* errno of the registration that failed, behind POLLER_INVALID */
+    loop_fn *on_closed;
+    struct loop_link link;   /* in the loop's changed ones, or in those to close */
+    struct loop_link member; /* in the loop's list of all that are started */
+    const char *name;        /* what it is, for people */
 };
 
 void watch_init(struct watch *watch, watch_fn *on_ready, void *owner);
@@ -213,8 +214,10 @@ void wakeup_stop(struct wakeup *wakeup);
 typedef void signal_fn(void *owner, int signo);
 
 /* Calls ON_SIGNAL for each SIGNO from now on, in step 6, in place of what the signal did before;
- * NULL gives it back what it did. A signal has one function in a process. Returns 0, or -1: EBUSY:
- * another loop has it; else as pipe(2), sigaction(2) or poller_add. */
+ * NULL gives it back what it did. A signal has one function in a process. A child of fork(2) has
+ * caught none: there each does what it did before, until the child asks for it with a loop of its
+ * own. Returns 0, or -1: EBUSY: another loop has it; else as pipe(2), sigaction(2) or poller_add.
+ */
 int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner);
 
 /* ---- the end of a process ---- */
