@@ -238,8 +238,10 @@ struct child {
 void child_init(struct child *child, child_fn *on_exit, void *owner);
 
 /* Calls on_exit once, when PID has ended, or soon where it has already; the child is stopped by
- * then. Nothing else may wait for PID. ESRCH: no such process; else as pidfd_open(2) or
- * poller_add. */
+ * then, and may be freed or started anew. Nothing else may wait for PID. Where the system has no
+ * pidfd and no kqueue the loop catches SIGCHLD until loop_free, beside loop_signal. Returns 0, or
+ * -1: ESRCH: no such process; EBUSY: SIGCHLD is needed, and another loop has it; ENOTSUP: it is
+ * needed, and PID is no child of ours; else as pidfd_open(2), loop_signal or poller_add. */
 int child_start(struct child *child, struct loop *loop, pid_t pid);
 
 /* Forgets it; the process is not ended and not reaped. */
@@ -265,8 +267,9 @@ struct file_watch {
     file_fn *on_change;
     void *owner;
     unsigned want;
-    int fd;  /* the file, open for nothing but to be known again */
-    int key; /* what the kernel calls it */
+    int fd;        /* the file, open for nothing but to be known again */
+    int key;       /* what the kernel calls it */
+    unsigned came; /* what the kernel has said and is not told yet */
     int64_t size;
     uint64_t links;
     struct loop_link link;
@@ -276,7 +279,9 @@ void file_watch_init(struct file_watch *file, file_fn *on_change, void *owner);
 
 /* Calls on_change, in step 6, for those changes of the file at PATH that are in WANT. It is the
  * file that is watched, not the name: another file that takes the name is not. The kernel may merge
- * changes, and where it has lost some (inotify(7), IN_Q_OVERFLOW) all of WANT are told. Returns 0,
+ * changes, and where it has lost some (inotify(7), IN_Q_OVERFLOW) all of WANT are told. On Linux
+ * the removal of a directory is told when nobody has it open any more, and a file that is watched
+ * for DELETE, EXTEND, ATTRIB or LINK keeps its file system from being unmounted. Returns 0,
  * or -1 with errno as open(2), inotify_add_watch(2) or poller_add; EINVAL: WANT is 0 or has an
  * unknown flag; ENOTSUP: this system has neither inotify nor kqueue. */
 int file_watch_start(struct file_watch *file, struct loop *loop, const char *path, unsigned want);
