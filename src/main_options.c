@@ -166,6 +166,23 @@ static _Noreturn void options_print_selftest(void)
     main_end_printing();
 }
 
+/* Ends the program where OPTION asks for text. */
+static void options_print(int option)
+{
+    switch (option) {
+    case 'h':
+        fputs(options_help, stdout);
+        main_end_printing();
+    case 'V':
+        puts("pollspin (pollspin) " PACKAGE_VERSION);
+        main_end_printing();
+    case OPTION_LIST_BACKENDS:
+        main_print_backends();
+    case OPTION_SELFTEST:
+        options_print_selftest();
+    }
+}
+
 static int64_t options_seconds(const char *option, const char *text, int64_t min_ns)
 {
     int64_t ns;
@@ -247,6 +264,7 @@ static void options_take_option(struct client_options *options, int option)
 {
     bool *flag = options_flag(options, option);
 
+    options_print(option);
     if (flag)
         *flag = true;
     switch (option) {
@@ -259,18 +277,12 @@ static void options_take_option(struct client_options *options, int option)
     case 'b':
         options->backend = optarg;
         break;
-    case 'h':
-        fputs(options_help, stdout);
-        main_end_printing();
     case 'n':
         options->plain.line_limit = options_number("lines", optarg, UINT64_MAX);
         break;
     case 't':
         options->plain.tick_ns = (int64_t)options_number("tick", optarg, 10000) * CLOCK_MILLISECOND;
         break;
-    case 'V':
-        puts("pollspin (pollspin) " PACKAGE_VERSION);
-        main_end_printing();
     case OPTION_CONNECT_TIMEOUT:
         options->session.connect.timeout_ns = options_seconds("connect-timeout", optarg, 0);
         break;
@@ -282,8 +294,6 @@ static void options_take_option(struct client_options *options, int option)
         options->has_inspect = true;
         options->inspect_file = optarg;
         break;
-    case OPTION_LIST_BACKENDS:
-        main_print_backends();
     case OPTION_NAME_SERVER:
         options_set_name_server(options, optarg);
         break;
@@ -291,8 +301,6 @@ static void options_take_option(struct client_options *options, int option)
         options->scrollback_lines =
             (size_t)options_number("scrollback", optarg, OPTIONS_SCROLLBACK_MAX);
         break;
-    case OPTION_SELFTEST:
-        options_print_selftest();
     case OPTION_SPINNER:
         options_set_spinner(options, optarg);
         break;

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,8 @@ struct selftest_cell {
 
 struct selftest_column {
     struct poller_info info;
-    unsigned shown; /* in any of its cells */
+    struct poller *poller; /* one for all rows; empty between them */
+    unsigned shown;        /* in any of its cells */
 };
 
 struct selftest {
@@ -92,14 +94,14 @@ static int selftest_add_column(struct selftest *test, const struct poller_info *
     struct poller *poller = poller_open(info->name);
 
     if (poller)
-        test->columns[test->column_count++].info = *info;
+        test->columns[test->column_count++] =
+            (struct selftest_column){.info = *info, .poller = poller};
     else if (info->missing)
         selftest_add_missing(test, info->name, info->missing);
     else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
         return -1;
     else
         selftest_add_missing(test, info->name, strerror(errno));
-    poller_close(poller);
     return 0;
 }
 
@@ -116,15 +118,15 @@ static int selftest_add_columns(struct selftest *test, char *where, size_t size)
 }
 
 /* That it is refused is an answer too. */
-static void selftest_register(struct poller *poller, int fd, unsigned want,
+static void selftest_register(const struct selftest_column *column, int fd,
                               struct selftest_cell *cell)
 {
-    if (poller_add(poller, fd, want, NULL) < 0)
+    if (poller_add(column->poller, fd, column->info.supports & SELFTEST_ASKED, NULL) < 0)
         cell->error = errno;
 }
 
-static int selftest_look(struct poller *poller, unsigned want, const struct situation *situation,
-                         bool closes_fd, struct selftest_cell *cell)
+static int selftest_fill_cell(struct selftest_column *column, const struct situation *situation,
+                              bool closes_fd, struct selftest_cell *cell)
 {
     struct situation_ends ends = {-1, -1};
     struct poller_event event = {.ready = 0};
@@ -133,42 +135,26 @@ static int selftest_look(struct poller *poller, unsigned want, const struct situ
     int error;
 
     if (result == 0 && closes_fd)
-        selftest_register(poller, fd, want, cell);
+        selftest_register(column, fd, cell);
     if (result == 0)
         result = situation_make(situation, &ends);
     if (result == 0 && !closes_fd)
-        selftest_register(poller, fd, want, cell);
+        selftest_register(column, fd, cell);
     if (result == 0)
-        result = poller_wait(poller, &event, 1, 0) < 0 ? -1 : 0;
+        result = poller_wait(column->poller, &event, 1, 0) < 0 ? -1 : 0;
     cell->ready = event.ready;
+    column->shown |= event.ready;
     error = errno;
-    poller_remove(poller, fd);
+    poller_remove(column->poller, fd);
     situation_close(&ends);
     errno = error;
-    return result;
-}
-
-static int selftest_fill_cell(struct selftest_column *column, const struct situation *situation,
-                              bool closes_fd, struct selftest_cell *cell)
-{
-    struct poller *poller = poller_open(column->info.name);
-    unsigned want = column->info.supports & SELFTEST_ASKED;
-    int result;
-    int error;
-
-    if (!poller)
-        return -1;
-    result = selftest_look(poller, want, situation, closes_fd, cell);
-    error = errno;
-    poller_close(poller);
-    errno = error;
-    column->shown |= cell->ready;
     return result;
 }
 
 static int selftest_fill_row(struct selftest *test, const struct situation_group *group,
                              const struct situation *situation, int row, char *where, size_t size)
 {
+    assert(row < SELFTEST_ROWS);
     for (int i = 0; i < test->column_count; i++)
         if (selftest_fill_cell(&test->columns[i], situation, group->closes_fd,
                                &test->cells[row][i]) < 0) {
@@ -356,6 +342,13 @@ static char *selftest_text(const struct selftest *test)
     return NULL;
 }
 
+static void selftest_free(struct selftest *test)
+{
+    for (int i = 0; i < test->column_count; i++)
+        poller_close(test->columns[i].poller);
+    free(test);
+}
+
 char *selftest_table(char *where, size_t size)
 {
     struct selftest *test = calloc(1, sizeof *test);
@@ -368,7 +361,7 @@ char *selftest_table(char *where, size_t size)
     if (selftest_add_columns(test, where, size) == 0 && selftest_fill(test, where, size) == 0)
         text = selftest_text(test);
     error = errno;
-    free(test);
+    selftest_free(test);
     errno = error;
     return text;
 }

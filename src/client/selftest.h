@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pollspin --selftest: what each backend of this system reports of each kind of descriptor in each
- * situation, as a table for standard output. Every cell is made by doing it, with a poller, a
- * descriptor and one wait of its own.
+ * situation, as a table for standard output. Every cell is made by doing it, with a descriptor and
+ * one wait of its own.
  */
 #ifndef SELFTEST_H
 #define SELFTEST_H

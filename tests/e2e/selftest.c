@@ -209,8 +209,8 @@ static void it_is_what_the_manual_says(void **state)
 
 /* ---- what is known without either ---- */
 
-/* From poll(2), epoll(7), pipe(7), unix(7) and tcp(7), and the sources of Linux. */
-static const struct {
+/* From poll(2), select(2), epoll(7), pipe(7), unix(7) and tcp(7). */
+static const struct known {
     const char *group;
     const char *name;
     const char *poll;
@@ -247,15 +247,25 @@ static const struct {
     {"closed behind the poller's back", "regular file", "n", "n", "n"},
 };
 
-static void assert_cell(const struct table *table, const struct row *row, const char *column,
-                        const char *expected)
+/* All but two ask what poll(2) asks. */
+static const char *known_cell(const struct known *known_row, const char *column)
 {
-    int i = find_column(table, column);
+    if (strcmp(column, "epoll") == 0)
+        return known_row->epoll;
+    return strcmp(column, "select") == 0 ? known_row->select : known_row->poll;
+}
 
-    assert_true(i >= 0);
-    if (strcmp(row->cells[i], expected) != 0)
-        fail_msg("%s, %s, %s: %s instead of %s", row->group, row->name, column, row->cells[i],
-                 expected);
+static void assert_column_is_known(const struct table *table, int column)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const struct row *row = find_row(table, known[i].group, known[i].name);
+
+        if (!row)
+            fail_msg("no row %s, %s", known[i].group, known[i].name);
+        if (strcmp(row->cells[column], known_cell(&known[i], table->columns[column])) != 0)
+            fail_msg("%s, %s, %s: %s", row->group, row->name, table->columns[column],
+                     row->cells[column]);
+    }
 }
 
 static void it_is_what_is_known(void **state)
@@ -267,15 +277,9 @@ static void it_is_what_is_known(void **state)
     if (uname(&system) < 0 || strcmp(system.sysname, "Linux") != 0)
         kit_skip("what is known is known of Linux");
     run_table(&table);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        const struct row *row = find_row(&table, known[i].group, known[i].name);
-
-        if (!row)
-            fail_msg("no row %s, %s", known[i].group, known[i].name);
-        assert_cell(&table, row, "poll", known[i].poll);
-        assert_cell(&table, row, "epoll", known[i].epoll);
-        assert_cell(&table, row, "select", known[i].select);
-    }
+    for (int i = 0; i < table.column_count; i++)
+        if (strcmp(table.columns[i], "kqueue") != 0)
+            assert_column_is_known(&table, i);
 }
 
 /* ---- its form ---- */
@@ -344,9 +348,8 @@ static void too_few_descriptors_are_told(void **state)
     struct kit_process *program = run_in_shell("ulimit -n 5; exec \"$0\" --selftest");
 
     (void)state;
-    kit_end_saying(program, 1, "pipe, reading end, idle");
+    kit_end_saying(program, 1, "Too many open files");
     assert_non_null(strstr(kit_stderr(program), "pollspin: selftest: "));
-    assert_non_null(strstr(kit_stderr(program), "Too many open files"));
     assert_string_equal(kit_stdout(program, NULL), "");
 }
 
@@ -377,8 +380,8 @@ static void nothing_is_left_behind(void **state)
 static void no_folder_is_told(void **state)
 {
     (void)state;
-    kit_env("TMPDIR", "/nonexistent");
-    kit_end_saying(kit_run("pollspin", "--selftest", NULL), 1, "fifo, reading end, no writer yet");
+    kit_end_saying(run_in_shell("TMPDIR=/nonexistent exec \"$0\" --selftest"), 1,
+                   "fifo, reading end, no writer yet");
 }
 
 static void a_full_disk_is_told(void **state)
