@@ -81,6 +81,7 @@ MOST_TESTS = \
 	tests/unit/scrollback \
 	tests/unit/server \
 	tests/unit/session \
+	tests/unit/sigio \
 	tests/unit/signal \
 	tests/unit/spinner \
 	tests/unit/timer \
@@ -115,6 +116,9 @@ tests_contract_contract_SOURCES = \
 
 # It reads a manual page.
 tests_e2e_selftest_CPPFLAGS = $(AM_CPPFLAGS) -DMANUAL='"$(abs_top_srcdir)/doc/pollspin.7"'
+
+# To be a system without pidfd_open(2).
+tests_unit_child_LDFLAGS = -Wl,--wrap=syscall
 
 # Measurements, each printing a table: `make bench`.
 BENCHES = \

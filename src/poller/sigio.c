@@ -170,6 +170,15 @@ static void sio_unblock(int signo)
     sigdelset(&sio_thread.blocked, signo);
 }
 
+/* glibc's sigisemptyset(3) does not see the upper half of a set. */
+static bool sio_is_needed_here(void)
+{
+    for (int signo = SIGRTMIN + 1; signo <= SIGRTMAX; signo++)
+        if (sigismember(&sio_thread.pollers, signo))
+            return true;
+    return false;
+}
+
 /* Whoever waits here besides needs SIGIO still. */
 static void sio_leave(int signo)
 {
@@ -177,7 +186,7 @@ static void sio_leave(int signo)
         return;
     sigdelset(&sio_thread.pollers, signo);
     sio_unblock(signo);
-    if (sigisemptyset(&sio_thread.pollers))
+    if (!sio_is_needed_here())
         sio_unblock(SIGIO);
 }
 
@@ -380,7 +389,7 @@ static int sio_open(struct poller *poller)
     sigaddset(&state->signals, SIGIO);
     sigaddset(&state->signals, state->signo);
     sio_block(state);
-    signal(state->signo, SIG_IGN);
+    state->has_lost = signal(state->signo, SIG_IGN) == SIG_IGN; /* another poller has */
     state->process = getpid();
     state->thread = gettid();
     sio_look_at_all(state);
