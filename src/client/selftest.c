@@ -51,6 +51,7 @@ static const struct {
 } selftest_lessons[] = {
     {"select", "shows a hang-up as i, and an error as i and o"},
     {"epoll", "forgets an open file with its last descriptor, and says nothing"},
+    {"kqueue", "forgets a descriptor that is closed, and says nothing"},
 };
 
 enum { SELFTEST_LESSONS = sizeof selftest_lessons / sizeof *selftest_lessons };
