@@ -291,17 +291,20 @@ void deferred_stop(struct deferred *deferred)
 /* ---- a turn ---- */
 
 /* Step 2. What was deferred is taken out before a timer runs: what a timer defers, or what defers
- * itself again, is for the next turn. */
+ * itself again, is for the next turn. What runs takes its time, which the wait must not add to, so
+ * the clock is read again behind it. */
 static void loop_run_due(struct loop *loop)
 {
     struct loop_link calls;
     struct deferred *deferred;
 
     list_take_all(&calls, &loop->deferred);
-    if (timers_next(&loop->timers))
-        timers_run(&loop->timers, loop_now(loop));
-    while ((deferred = list_take_first(&calls)))
+    if (timers_next(&loop->timers) && timers_run(&loop->timers, loop_now(loop)))
+        loop->is_now_old = true;
+    while ((deferred = list_take_first(&calls))) {
         deferred->on_call(deferred->owner);
+        loop->is_now_old = true;
+    }
 }
 
 /* Step 3. */
@@ -312,6 +315,7 @@ static void loop_paint(struct loop *loop)
     loop->is_dirty = false;
     if (loop->paint)
         loop->paint(loop->painter);
+    loop->is_now_old = true;
 }
 
 static void watch_call(struct watch *watch, unsigned ready)

@@ -215,7 +215,7 @@ static struct timer *timers_take_due(struct timers *timers, int64_t now)
 /* What is due is taken out before the first of it runs: a timer that sets itself again for now, or
  * for the past, is run in the next turn, so it can starve neither the descriptors nor the other
  * timers. In its function a timer may be freed. */
-void timers_run(struct timers *timers, int64_t now)
+bool timers_run(struct timers *timers, int64_t now)
 {
     struct loop_link due;
     struct timer *timer;
@@ -223,9 +223,12 @@ void timers_run(struct timers *timers, int64_t now)
     list_init(&due, NULL);
     while ((timer = timers_take_due(timers, now)))
         list_append(&due, &timer->link);
+    if (list_is_empty(&due))
+        return false;
     while ((timer = list_take_first(&due))) {
         if (timer->period_ns > 0)
             timer_repeat(timer, now);
         timer->on_due(timer->owner);
     }
+    return true;
 }

@@ -38,7 +38,7 @@ void timers_fini(struct timers *timers);
 /* Returns the timer that is due first, or NULL. */
 struct timer *timers_next(const struct timers *timers);
 
-/* Runs all that are due at NOW, in order. */
-void timers_run(struct timers *timers, int64_t now);
+/* Runs all that are due at NOW, in order; returns whether there were any. */
+bool timers_run(struct timers *timers, int64_t now);
 
 #endif

@@ -305,6 +305,35 @@ static void a_stopped_watch_hears_nothing(void **state)
     loop_free(loop);
 }
 
+static void restart_other_watch(struct actor *actor)
+{
+    watch_stop(&actor->other->watch);
+    actor_watch(actor->other, SECOND, POLLER_IN);
+    actor->act = NULL;
+}
+
+/* What is in the batch was for the one that has been stopped. */
+static void a_watch_started_anew_in_its_batch(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, second;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&second, loop, "second");
+    first.other = &second;
+    first.act = restart_other_watch;
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&second, SECOND, POLLER_IN);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    fake_at(clock_now(), SECOND, POLLER_IN);
+    turn(loop);
+    turn(loop);
+    fake_expect("set 10 - IN; set 11 - IN; wait ever; first IN; set 11 IN -; set 11 - IN; "
+                "wait ever; first IN; second IN");
+    loop_free(loop);
+}
+
 static void want_nothing_of_other(struct actor *actor)
 {
     watch_want(&actor->other->watch, 0);
@@ -1291,6 +1320,531 @@ static void a_failed_wait_closes_what_was_marked(void **state)
     loop_free(loop);
 }
 
+/* ---- deferred calls ---- */
+
+struct call {
+    struct deferred deferred;
+    struct actor actor;
+    struct call *other;
+    void (*act)(struct call *call);
+};
+
+static void on_call(void *owner)
+{
+    struct call *call = owner;
+
+    fake_note("%s", call->actor.name);
+    if (call->act)
+        call->act(call);
+}
+
+static void on_call_due(void *owner)
+{
+    struct call *call = owner;
+
+    fake_note("%s due", call->actor.name);
+    deferred_call(&call->deferred);
+}
+
+static void call_init(struct call *call, struct loop *loop, const char *name)
+{
+    *call = (struct call){.actor.name = name};
+    deferred_init(&call->deferred, loop, on_call, call);
+    timer_init(&call->actor.timer, loop, on_call_due, call);
+}
+
+static void call_own(struct call *call)
+{
+    deferred_call(&call->deferred);
+}
+
+static void stop_other_call(struct call *call)
+{
+    deferred_stop(&call->other->deferred);
+}
+
+static void call_other(struct call *call)
+{
+    deferred_call(&call->other->deferred);
+}
+
+/* Behind the timers, in the order of the first asking; what a timer asks for comes a turn later,
+ * and no wait comes between. */
+static void deferred_calls_come_behind_the_timers(void **state)
+{
+    struct loop *loop = open_loop();
+    struct call a, b, c;
+
+    (void)state;
+    call_init(&a, loop, "a");
+    call_init(&b, loop, "b");
+    call_init(&c, loop, "c");
+    deferred_call(&b.deferred);
+    deferred_call(&a.deferred);
+    deferred_call(&b.deferred);
+    timer_set(&c.actor.timer, clock_now());
+    timer_set(&a.actor.timer, clock_now()); /* a has been asked for already */
+    turn(loop);
+    fake_expect("c due; a due; b; a; wait 0");
+    assert_int_equal(loop_look(loop), 0);
+    assert_int_equal(loop_look(loop), 0);
+    fake_expect("c; wait 0; wait 0");
+    loop_free(loop);
+}
+
+static void a_deferred_call_may_ask_anew(void **state)
+{
+    struct loop *loop = open_loop();
+    struct call a, b, c;
+
+    (void)state;
+    call_init(&a, loop, "a");
+    call_init(&b, loop, "b");
+    call_init(&c, loop, "c");
+    a.act = call_own;
+    b.act = stop_other_call;
+    b.other = &c;
+    c.act = call_other;
+    c.other = &b;
+    deferred_call(&a.deferred);
+    deferred_call(&b.deferred);
+    deferred_call(&c.deferred);
+    turn(loop);
+    fake_expect("a; b; wait 0");
+    deferred_call(&c.deferred);
+    a.act = NULL;
+    turn(loop);
+    fake_expect("a; c; wait 0");
+    deferred_stop(&b.deferred);
+    deferred_stop(&b.deferred);
+    assert_int_equal(loop_look(loop), 0);
+    fake_expect("wait 0");
+    loop_free(loop);
+}
+
+/* ---- the time that handlers take ---- */
+
+static void take_7ms(struct actor *actor)
+{
+    (void)actor;
+    fake_advance(7 * MS);
+}
+
+static void on_slow_call(void *owner)
+{
+    (void)owner;
+    fake_note("call");
+    fake_advance(7 * MS);
+}
+
+/* What runs before the wait makes it shorter, and no timer late. */
+static void the_wait_begins_when_all_has_run(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor slow, due;
+    struct deferred deferred;
+    int64_t begin = clock_now();
+
+    (void)state;
+    actor_init(&slow, loop, "slow");
+    actor_init(&due, loop, "due");
+    deferred_init(&deferred, loop, on_slow_call, NULL);
+    slow.act = take_7ms;
+    timer_set(&slow.timer, begin);
+    timer_set(&due.timer, begin + 20 * MS);
+    deferred_call(&deferred);
+    turn(loop);
+    fake_expect("slow; call; wait 6ms");
+    loop_on_paint(loop, on_paint, &slow);
+    loop_mark_dirty(loop);
+    timer_set(&due.timer, begin + 40 * MS);
+    turn(loop);
+    fake_expect("paint; wait 13ms");
+    timer_set(&due.timer, begin + 45 * MS);
+    timer_set(&slow.timer, begin + 40 * MS);
+    turn(loop);
+    fake_expect("slow; wait 0");
+    loop_free(loop);
+}
+
+/* ---- one-shots ---- */
+
+static void want_in_once(struct actor *actor)
+{
+    watch_want(&actor->watch, POLLER_IN | POLLER_ONESHOT);
+}
+
+/* Silent until it is armed, be it for the same; and one call then tells the poller. */
+static void a_one_shot_fires_once(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor once, timer;
+
+    (void)state;
+    actor_init(&once, loop, "once");
+    actor_init(&timer, loop, "timer");
+    actor_watch(&once, FIRST, POLLER_IN | POLLER_ONESHOT);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    timer_set(&timer.timer, clock_now() + MS);
+    turn(loop);
+    assert_true(once.watch.has_fired);
+    turn(loop);
+    fake_expect("set 10 - IN|ONESHOT; wait 1ms; set 10 IN|ONESHOT -; once IN; wait 1ms");
+    want_in_once(&once);
+    want_in_once(&once);
+    turn(loop);
+    fake_expect("timer; set 10 - IN|ONESHOT; wait ever; set 10 IN|ONESHOT -; once IN");
+    once.act = want_in_once; /* from its own function */
+    want_in_once(&once);
+    turn(loop);
+    turn(loop);
+    fake_expect("set 10 - IN|ONESHOT; wait ever; set 10 IN|ONESHOT -; once IN; "
+                "set 10 - IN|ONESHOT; wait ever; set 10 IN|ONESHOT -; once IN");
+    loop_free(loop);
+}
+
+/* The poller of a one-shot that has fired knows it still: want 0 takes it out for good. */
+static void a_fired_one_shot_is_taken_out(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor once;
+
+    (void)state;
+    actor_init(&once, loop, "once");
+    actor_watch(&once, FIRST, POLLER_IN | POLLER_ONESHOT);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    turn(loop);
+    watch_want(&once.watch, 0);
+    assert_int_equal(loop_look(loop), 0);
+    assert_int_equal(poller_remove(loop_poller(loop), FIRST), -1);
+    assert_int_equal(once.watch.was, 0);
+    fake_expect("set 10 - IN|ONESHOT; wait ever; set 10 IN|ONESHOT -; once IN; wait 0");
+    watch_want(&once.watch, POLLER_IN);
+    turn(loop);
+    turn(loop);
+    fake_expect("set 10 - IN; wait ever; once IN; wait ever; once IN");
+    want_in_once(&once);
+    turn(loop);
+    assert_true(once.watch.has_fired);
+    watch_stop(&once.watch);
+    assert_int_equal(poller_remove(loop_poller(loop), FIRST), -1);
+    actor_watch(&once, FIRST, POLLER_IN);
+    assert_false(once.watch.has_fired);
+    loop_free(loop);
+}
+
+static void want_other_in(struct actor *actor)
+{
+    watch_want(&actor->other->watch, POLLER_IN);
+}
+
+static void want_other_once(struct actor *actor)
+{
+    watch_want(&actor->other->watch, POLLER_IN | POLLER_ONESHOT);
+}
+
+static void want_other_out_once(struct actor *actor)
+{
+    watch_want(&actor->other->watch, POLLER_OUT | POLLER_ONESHOT);
+}
+
+/* Another's function asks for something else, and then for the same again, while the event is in
+ * the batch: who asked last is told, and nothing is lost. */
+static void a_one_shot_changed_in_its_batch(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, once, third;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&once, loop, "once");
+    actor_init(&third, loop, "third");
+    first.other = third.other = &once;
+    first.act = want_other_out_once;
+    third.act = want_other_once;
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&once, SECOND, POLLER_IN | POLLER_ONESHOT);
+    actor_watch(&third, THIRD, POLLER_IN);
+    for (int fd = FIRST; fd <= THIRD; fd++)
+        fake_at(clock_now(), fd, POLLER_IN);
+    turn(loop);
+    first.act = third.act = NULL;
+    turn(loop);
+    fake_expect("set 10 - IN; set 11 - IN|ONESHOT; set 12 - IN; wait ever; "
+                "set 11 IN|ONESHOT -; first IN; third IN; "
+                "set 11 - IN|ONESHOT; wait ever; set 11 IN|ONESHOT -; first IN; once IN; third IN");
+    first.act = want_other_in; /* no one-shot any more, though one is in the batch */
+    want_in_once(&once);
+    turn(loop);
+    first.act = NULL;
+    turn(loop);
+    fake_expect("set 11 - IN|ONESHOT; wait ever; set 11 IN|ONESHOT -; first IN; once IN; third IN; "
+                "set 11 - IN; wait ever; first IN; once IN; third IN");
+    loop_free(loop);
+}
+
+/* The event in the batch is the one that it was made a one-shot for. */
+static void a_watch_made_a_one_shot_in_its_batch(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, once;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&once, loop, "once");
+    first.other = &once;
+    first.act = want_other_once;
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&once, SECOND, POLLER_IN);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    fake_at(clock_now(), SECOND, POLLER_IN);
+    turn(loop);
+    first.act = NULL;
+    turn(loop);
+    fake_expect("set 10 - IN; set 11 - IN; wait ever; first IN; set 11 IN -; once IN; "
+                "wait ever; first IN");
+    want_in_once(&once);
+    turn(loop);
+    fake_expect("set 11 - IN|ONESHOT; wait ever; set 11 IN|ONESHOT -; first IN; once IN");
+    loop_free(loop);
+}
+
+/* What has fired, or is about to be told, is not told by the next poller too. */
+static void one_shots_outlast_an_exchange(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor fired, first, pending;
+
+    (void)state;
+    actor_init(&fired, loop, "fired");
+    actor_init(&first, loop, "first");
+    actor_init(&pending, loop, "pending");
+    actor_watch(&fired, 13, POLLER_IN | POLLER_ONESHOT);
+    fake_at(clock_now(), 13, POLLER_IN);
+    turn(loop);
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&pending, SECOND, POLLER_IN | POLLER_ONESHOT);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    fake_at(clock_now(), SECOND, POLLER_IN);
+    first.act = exchange;
+    turn(loop);
+    fake_expect("set 13 - IN|ONESHOT; wait ever; set 13 IN|ONESHOT -; fired IN; set 10 - IN; "
+                "set 11 - IN|ONESHOT; wait ever; set 11 IN|ONESHOT -; first IN; exchange; "
+                "set 10 - IN; pending IN");
+    first.act = NULL;
+    turn(loop);
+    watch_want(&fired.watch, 0);
+    want_in_once(&pending);
+    turn(loop);
+    fake_expect("wait ever; first IN; set 11 - IN|ONESHOT; wait ever; set 11 IN|ONESHOT -; "
+                "first IN; pending IN");
+    want_in_once(&fired);
+    turn(loop);
+    fake_expect("set 13 - IN|ONESHOT; wait ever; set 13 IN|ONESHOT -; first IN; fired IN");
+    loop_free(loop);
+}
+
+/* A refused exchange leaves one-shots as they were: also those that it did not try. */
+static void a_refused_exchange_leaves_one_shots(void **state)
+{
+    struct loop *loop = open_loop();
+    struct poller *after = open_another(loop);
+    struct actor fired, second;
+    int refused = -1;
+
+    (void)state;
+    actor_init(&fired, loop, "fired");
+    actor_init(&second, loop, "second");
+    actor_watch(&fired, FIRST, POLLER_IN | POLLER_ONESHOT);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    turn(loop);
+    actor_watch(&second, SECOND, POLLER_IN);
+    fake_refuse(SECOND, ENOSPC);
+    fake_expect("set 10 - IN|ONESHOT; wait ever; set 10 IN|ONESHOT -; fired IN; set 11 - IN");
+    assert_int_equal(loop_use(loop, after, &refused), -1);
+    assert_int_equal(refused, SECOND);
+    assert_true(fired.watch.has_fired);
+    poller_close(after);
+    want_in_once(&fired);
+    turn(loop);
+    fake_expect("set 11 - IN; set 10 - IN|ONESHOT; wait ever; set 10 IN|ONESHOT -; fired IN");
+    loop_free(loop);
+}
+
+/* ---- edges and one-shots of the real ones ---- */
+
+struct bell {
+    struct loop *loop;
+    struct watch watch;
+    int ends[2];
+    int runs;
+};
+
+static void on_bell(void *owner, unsigned ready)
+{
+    struct bell *bell = owner;
+
+    assert_int_equal(ready, POLLER_IN);
+    bell->runs++;
+}
+
+static void bell_start(struct bell *bell, struct loop *loop, unsigned want)
+{
+    *bell = (struct bell){.loop = loop};
+    assert_int_equal(pipe(bell->ends), 0);
+    watch_init(&bell->watch, on_bell, bell);
+    assert_int_equal(watch_start(&bell->watch, loop, bell->ends[0], want), 0);
+}
+
+static void bell_stop(struct bell *bell)
+{
+    watch_stop(&bell->watch);
+    close(bell->ends[0]);
+    close(bell->ends[1]);
+}
+
+static void bell_ring(struct bell *bell)
+{
+    assert_int_equal(write(bell->ends[1], "x", 1), 1);
+}
+
+/* Makes a turn in which BELL, if it is told, is told once more; returns how often in all. */
+static int bell_look(struct bell *bell)
+{
+    assert_int_equal(loop_look(bell->loop), 0);
+    return bell->runs;
+}
+
+static void assert_bell_rings_once(const char *backend, unsigned trigger)
+{
+    struct loop *loop = turns_new(backend);
+    struct bell bell;
+
+    bell_start(&bell, loop, POLLER_IN | trigger);
+    assert_int_equal(bell_look(&bell), 0);
+    bell_ring(&bell);
+    turns_until(loop, bell.runs > 0);
+    assert_int_equal(bell_look(&bell), 1); /* it is still readable */
+    if (trigger & POLLER_ONESHOT)
+        watch_want(&bell.watch, POLLER_IN | trigger);
+    else
+        bell_ring(&bell);
+    turns_until(loop, bell.runs > 1);
+    assert_int_equal(bell_look(&bell), 2);
+    watch_want(&bell.watch, POLLER_IN); /* and any backend can be told to speak at length */
+    turns_until(loop, bell.runs > 4);
+    bell_stop(&bell);
+    loop_free(loop);
+}
+
+static void triggers_on_each_backend(void **state)
+{
+    static const unsigned triggers[] = {POLLER_EDGE, POLLER_ONESHOT, POLLER_EDGE | POLLER_ONESHOT};
+    struct poller_info info;
+    int tried = 0;
+
+    (void)state;
+    for (size_t i = 0; poller_list(i, &info) == 0; i++)
+        for (size_t k = 0; k < sizeof triggers / sizeof *triggers; k++)
+            if (!info.missing && !info.is_lesson && (triggers[k] & ~info.supports) == 0) {
+                assert_bell_rings_once(info.name, triggers[k]);
+                tried++;
+            }
+    print_message("%d pairs of backend and trigger\n", tried);
+    assert_true(tried > 0);
+}
+
+/* The script's own, which says that it has edges: it is silent for nobody, so that what is told
+ * anew can be seen in the journal alone. */
+static struct poller *open_with_edges(const struct loop *loop)
+{
+    static struct poller_backend with_edges;
+    struct poller *poller;
+
+    with_edges = *loop_poller(loop)->backend;
+    with_edges.supports |= POLLER_EDGE;
+    with_edges.native |= POLLER_EDGE;
+    poller = poller_open_backend(&with_edges);
+    assert_non_null(poller);
+    return poller;
+}
+
+static void want_other_out_by_edge(struct actor *actor)
+{
+    watch_want(&actor->other->watch, POLLER_OUT | POLLER_EDGE);
+}
+
+static void want_other_in_by_edge(struct actor *actor)
+{
+    watch_want(&actor->other->watch, POLLER_IN | POLLER_EDGE);
+}
+
+static void change_other_and_change_back(struct actor *actor)
+{
+    want_other_out_by_edge(actor);
+    want_other_in_by_edge(actor);
+}
+
+/* The poller will not repeat an edge that was left out, so it is told the same anew. */
+static void an_edge_left_out_is_not_lost(void **state)
+{
+    struct loop *loop = open_loop();
+    struct poller *without = open_another(loop);
+    struct actor first, edge, third;
+    int refused = -1;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&edge, loop, "edge");
+    actor_init(&third, loop, "third");
+    assert_int_equal(loop_use(loop, open_with_edges(loop), &refused), 0);
+    first.other = third.other = &edge;
+    first.act = want_other_out_by_edge;
+    third.act = want_other_in_by_edge;
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&edge, SECOND, POLLER_IN | POLLER_EDGE);
+    actor_watch(&third, THIRD, POLLER_IN);
+    for (int fd = FIRST; fd <= THIRD; fd++)
+        fake_at(clock_now(), fd, POLLER_IN);
+    turn(loop);
+    first.act = change_other_and_change_back;
+    turn(loop);
+    turn(loop);
+    fake_expect("set 10 - IN; set 11 - IN|EDGE; set 12 - IN; wait ever; first IN; third IN; "
+                "set 11 IN|EDGE IN|EDGE; wait ever; first IN; edge IN; third IN; "
+                "wait ever; first IN; edge IN; third IN");
+    assert_int_equal(loop_use(loop, without, &refused), -1);
+    assert_int_equal(errno, ENOTSUP);
+    assert_int_equal(refused, SECOND);
+    first.act = third.act = NULL;
+    watch_want(&edge.watch, 0);
+    assert_int_equal(loop_look(loop), 0);
+    assert_int_equal(loop_use(loop, without, &refused), 0);
+    loop_free(loop);
+}
+
+/* ---- the loop's own poller ---- */
+
+static void a_loop_opens_the_best_poller(void **state)
+{
+    struct poller *best = poller_open(NULL);
+    struct loop *loop = loop_new(NULL);
+    const char *asked = getenv("POLLSPIN_BACKEND");
+
+    (void)state;
+    assert_non_null(best);
+    assert_non_null(loop);
+    assert_string_equal(poller_name(loop_poller(loop)), poller_name(best));
+    poller_close(best);
+    loop_free(loop);
+    loop_free(NULL);
+    assert_int_equal(setenv("POLLSPIN_BACKEND", "nonsense", 1), 0);
+    assert_null(loop_new(NULL));
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(asked ? setenv("POLLSPIN_BACKEND", asked, 1) : unsetenv("POLLSPIN_BACKEND"),
+                     0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1328,6 +1882,19 @@ int main(void)
         cmocka_unit_test_teardown(changes_before_the_wait_are_for_the_next_turn, fake_stop),
         cmocka_unit_test_teardown(a_stop_before_the_wait_ends_it, fake_stop),
         cmocka_unit_test_teardown(a_failed_wait_closes_what_was_marked, fake_stop),
+        cmocka_unit_test_teardown(deferred_calls_come_behind_the_timers, fake_stop),
+        cmocka_unit_test_teardown(a_deferred_call_may_ask_anew, fake_stop),
+        cmocka_unit_test_teardown(the_wait_begins_when_all_has_run, fake_stop),
+        cmocka_unit_test_teardown(a_one_shot_fires_once, fake_stop),
+        cmocka_unit_test_teardown(a_fired_one_shot_is_taken_out, fake_stop),
+        cmocka_unit_test_teardown(a_one_shot_changed_in_its_batch, fake_stop),
+        cmocka_unit_test_teardown(a_watch_made_a_one_shot_in_its_batch, fake_stop),
+        cmocka_unit_test_teardown(one_shots_outlast_an_exchange, fake_stop),
+        cmocka_unit_test_teardown(a_refused_exchange_leaves_one_shots, fake_stop),
+        cmocka_unit_test_teardown(triggers_on_each_backend, fake_stop),
+        cmocka_unit_test_teardown(an_edge_left_out_is_not_lost, fake_stop),
+        cmocka_unit_test_teardown(a_loop_opens_the_best_poller, fake_stop),
+        cmocka_unit_test_teardown(a_watch_started_anew_in_its_batch, fake_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
