@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What all others are measured by: the system call and nothing around it, as one would write it for
- * this ring alone.
+ * this ring alone. Where the others have time limits epoll_wait has one, which costs the kernel
+ * more than our own part of it, and there is nothing else.
  */
 #include "config.h"
 
@@ -15,6 +16,7 @@
 
 struct raw {
     struct ring *ring;
+    int timeout_ms;
     int fd;             /* epoll's */
     struct pollfd *fds; /* poll's, in the order of the posts */
     fd_set want;        /* select's */
@@ -25,8 +27,8 @@ static void *raw_start(struct ring *ring, const char *method, unsigned options)
     struct raw *raw = must_have(1, sizeof *raw);
 
     (void)method;
-    (void)options;
     raw->ring = ring;
+    raw->timeout_ms = options & DISPATCH_LIMITS ? DISPATCH_LIMIT_SECONDS * 1000 : -1;
     raw->fd = -1;
     return raw;
 }
@@ -67,7 +69,7 @@ static void raw_epoll_run(void *state)
     bool is_over = false;
 
     while (!is_over) {
-        int n = epoll_wait(raw->fd, events, DISPATCH_BATCH, -1);
+        int n = epoll_wait(raw->fd, events, DISPATCH_BATCH, raw->timeout_ms);
 
         raw->ring->waits++;
         for (int i = 0; i < n; i++)

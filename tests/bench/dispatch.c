@@ -54,11 +54,12 @@ enum {
     LOOP_SELECT,
     LIBEVENT_SELECT,
     LIBEV_SELECT,
+    RAW_LIMITS,
     LOOP_LIMITS,
     LIBEVENT_LIMITS,
     LIBEV_LIMITS,
     LIBUV_LIMITS,
-    WAITS_RAW_EPOLL,
+    WAITS_RAW,
     WAITS_POLLER,
     WAITS_POLLER_URING,
     WAITS_LOOP,
@@ -69,7 +70,7 @@ enum {
 enum shown {
     BARE,  /* nanoseconds for each event */
     RATIO, /* how many times that of the base */
-    MORE,  /* nanoseconds more than the base, by time limits */
+    MORE,  /* nanoseconds more than that */
     WAITS  /* in a thousand events */
 };
 
@@ -77,41 +78,49 @@ struct row {
     const char *name;
     const struct driver *driver;
     const char *method;
+    unsigned options; /* DISPATCH_ */
     enum shown shown;
-    int base;          /* the row that it is compared with */
+    int base;          /* a bare row: what it is compared with, and what sets how long it runs */
     const char *title; /* of the part of the table that begins with it */
 };
 
 static const struct row rows[ROWS] = {
-    [RAW_EPOLL] = {"raw epoll, ns", &driver_raw_epoll, "epoll", BARE, RAW_EPOLL, NULL},
-    [POLLER_EPOLL] = {"poller", &driver_poller, "epoll", RATIO, RAW_EPOLL, NULL},
-    [POLLER_URING] = {"poller, uring", &driver_poller, "uring", RATIO, RAW_EPOLL, NULL},
-    [LOOP_EPOLL] = {"loop", &driver_loop, "epoll", RATIO, RAW_EPOLL, NULL},
-    [LOOP_URING] = {"loop, uring", &driver_loop, "uring", RATIO, RAW_EPOLL, NULL},
-    [LIBEVENT_EPOLL] = {"libevent", &driver_libevent, "epoll", RATIO, RAW_EPOLL, NULL},
-    [LIBEV_EPOLL] = {"libev", &driver_libev, "epoll", RATIO, RAW_EPOLL, NULL},
-    [LIBUV_EPOLL] = {"libuv", &driver_libuv, "epoll", RATIO, RAW_EPOLL, NULL},
-    [RAW_POLL] = {"raw poll, ns", &driver_raw_poll, "poll", BARE, RAW_POLL, NULL},
-    [POLLER_POLL] = {"poller", &driver_poller, "poll", RATIO, RAW_POLL, NULL},
-    [LOOP_POLL] = {"loop", &driver_loop, "poll", RATIO, RAW_POLL, NULL},
-    [LIBEVENT_POLL] = {"libevent", &driver_libevent, "poll", RATIO, RAW_POLL, NULL},
-    [LIBEV_POLL] = {"libev", &driver_libev, "poll", RATIO, RAW_POLL, NULL},
-    [RAW_SELECT] = {"raw select, ns", &driver_raw_select, "select", BARE, RAW_SELECT, NULL},
-    [POLLER_SELECT] = {"poller", &driver_poller, "select", RATIO, RAW_SELECT, NULL},
-    [LOOP_SELECT] = {"loop", &driver_loop, "select", RATIO, RAW_SELECT, NULL},
-    [LIBEVENT_SELECT] = {"libevent", &driver_libevent, "select", RATIO, RAW_SELECT, NULL},
-    [LIBEV_SELECT] = {"libev", &driver_libev, "select", RATIO, RAW_SELECT, NULL},
-    [LOOP_LIMITS] = {"loop", &driver_loop, "epoll", MORE, LOOP_EPOLL,
-                     "with a time limit that begins anew with each event, ns more"},
-    [LIBEVENT_LIMITS] = {"libevent", &driver_libevent, "epoll", MORE, LIBEVENT_EPOLL, NULL},
-    [LIBEV_LIMITS] = {"libev", &driver_libev, "epoll", MORE, LIBEV_EPOLL, NULL},
-    [LIBUV_LIMITS] = {"libuv", &driver_libuv, "epoll", MORE, LIBUV_EPOLL, NULL},
-    [WAITS_RAW_EPOLL] = {"raw epoll", &driver_raw_epoll, "epoll", WAITS, RAW_EPOLL,
-                         "waits in 1000 events"},
-    [WAITS_POLLER] = {"poller", &driver_poller, "epoll", WAITS, RAW_EPOLL, NULL},
-    [WAITS_POLLER_URING] = {"poller, uring", &driver_poller, "uring", WAITS, RAW_EPOLL, NULL},
-    [WAITS_LOOP] = {"loop", &driver_loop, "epoll", WAITS, RAW_EPOLL, NULL},
-    [WAITS_LOOP_URING] = {"loop, uring", &driver_loop, "uring", WAITS, RAW_EPOLL, NULL},
+    [RAW_EPOLL] = {"raw epoll, ns", &driver_raw_epoll, "epoll", 0, BARE, RAW_EPOLL, NULL},
+    [POLLER_EPOLL] = {"poller", &driver_poller, "epoll", 0, RATIO, RAW_EPOLL, NULL},
+    [POLLER_URING] = {"poller, uring", &driver_poller, "uring", 0, RATIO, RAW_EPOLL, NULL},
+    [LOOP_EPOLL] = {"loop", &driver_loop, "epoll", 0, RATIO, RAW_EPOLL, NULL},
+    [LOOP_URING] = {"loop, uring", &driver_loop, "uring", 0, RATIO, RAW_EPOLL, NULL},
+    [LIBEVENT_EPOLL] = {"libevent", &driver_libevent, "epoll", 0, RATIO, RAW_EPOLL, NULL},
+    [LIBEV_EPOLL] = {"libev", &driver_libev, "epoll", 0, RATIO, RAW_EPOLL, NULL},
+    [LIBUV_EPOLL] = {"libuv", &driver_libuv, "epoll", 0, RATIO, RAW_EPOLL, NULL},
+    [RAW_POLL] = {"raw poll, ns", &driver_raw_poll, "poll", 0, BARE, RAW_POLL, NULL},
+    [POLLER_POLL] = {"poller", &driver_poller, "poll", 0, RATIO, RAW_POLL, NULL},
+    [LOOP_POLL] = {"loop", &driver_loop, "poll", 0, RATIO, RAW_POLL, NULL},
+    [LIBEVENT_POLL] = {"libevent", &driver_libevent, "poll", 0, RATIO, RAW_POLL, NULL},
+    [LIBEV_POLL] = {"libev", &driver_libev, "poll", 0, RATIO, RAW_POLL, NULL},
+    [RAW_SELECT] = {"raw select, ns", &driver_raw_select, "select", 0, BARE, RAW_SELECT, NULL},
+    [POLLER_SELECT] = {"poller", &driver_poller, "select", 0, RATIO, RAW_SELECT, NULL},
+    [LOOP_SELECT] = {"loop", &driver_loop, "select", 0, RATIO, RAW_SELECT, NULL},
+    [LIBEVENT_SELECT] = {"libevent", &driver_libevent, "select", 0, RATIO, RAW_SELECT, NULL},
+    [LIBEV_SELECT] = {"libev", &driver_libev, "select", 0, RATIO, RAW_SELECT, NULL},
+    [RAW_LIMITS] = {"raw epoll, ns", &driver_raw_epoll, "epoll", DISPATCH_LIMITS, BARE, RAW_LIMITS,
+                    "with a time limit for each that begins anew with each event"},
+    [LOOP_LIMITS] = {"loop, ns more", &driver_loop, "epoll", DISPATCH_LIMITS, MORE, RAW_LIMITS,
+                     NULL},
+    [LIBEVENT_LIMITS] = {"libevent, ns more", &driver_libevent, "epoll", DISPATCH_LIMITS, MORE,
+                         RAW_LIMITS, NULL},
+    [LIBEV_LIMITS] = {"libev, ns more", &driver_libev, "epoll", DISPATCH_LIMITS, MORE, RAW_LIMITS,
+                      NULL},
+    [LIBUV_LIMITS] = {"libuv, ns more", &driver_libuv, "epoll", DISPATCH_LIMITS, MORE, RAW_LIMITS,
+                      NULL},
+    [WAITS_RAW] = {"raw epoll", &driver_raw_epoll, "epoll", DISPATCH_WAITS, WAITS, RAW_EPOLL,
+                   "waits in 1000 events"},
+    [WAITS_POLLER] = {"poller", &driver_poller, "epoll", DISPATCH_WAITS, WAITS, RAW_EPOLL, NULL},
+    [WAITS_POLLER_URING] = {"poller, uring", &driver_poller, "uring", DISPATCH_WAITS, WAITS,
+                            RAW_EPOLL, NULL},
+    [WAITS_LOOP] = {"loop", &driver_loop, "epoll", DISPATCH_WAITS, WAITS, RAW_EPOLL, NULL},
+    [WAITS_LOOP_URING] = {"loop, uring", &driver_loop, "uring", DISPATCH_WAITS, WAITS, RAW_EPOLL,
+                          NULL},
 };
 
 /* Nanoseconds for each event, or waits; 0: not measured. */
@@ -193,15 +202,9 @@ static bool row_can_hold(const struct row *row, const struct ring *ring)
 
 static void *row_start(const struct row *row, struct ring *ring)
 {
-    unsigned options = 0;
-
     if (row->driver->missing || !row_can_hold(row, ring))
         return NULL;
-    if (row->shown == MORE)
-        options |= DISPATCH_LIMITS;
-    if (row->shown == WAITS)
-        options |= DISPATCH_WAITS;
-    return row->driver->start(ring, row->method, options);
+    return row->driver->start(ring, row->method, row->options);
 }
 
 /* Returns how many steps the bare call of ROW's method makes in a slice; all that are compared with
@@ -246,13 +249,6 @@ static void row_measure(const struct row *row, struct ring *ring, const long *st
     row->driver->stop(state);
 }
 
-static int raw_of(int row)
-{
-    while (rows[row].shown != BARE)
-        row = rows[row].base;
-    return row;
-}
-
 static void measure(struct ring *ring, int cell)
 {
     long steps[ROWS][ACTIVES] = {{0}};
@@ -266,7 +262,7 @@ static void measure(struct ring *ring, int cell)
 
             if (rows[row].shown == WAITS && round > 0)
                 continue;
-            row_measure(&rows[row], ring, steps[raw_of(row)], &taken[row][cell], round);
+            row_measure(&rows[row], ring, steps[rows[row].base], &taken[row][cell], round);
         }
 }
 
@@ -336,7 +332,7 @@ static bool row_is_there(int row)
 
 static void print_head(void)
 {
-    printf("    %-16s", "watched, active");
+    printf("    %-18s", "watched, active");
     for (int cell = 0; cell < CELLS; cell++) {
         char text[32];
 
@@ -352,7 +348,7 @@ static void print_row(int row)
 
     if (rows[row].title)
         printf("    %s:\n", rows[row].title);
-    printf("    %-16s", rows[row].name);
+    printf("    %-18s", rows[row].name);
     for (int cell = 0; cell < CELLS; cell++)
         if (cell_is_there(row, cell))
             printf("%11.*f", digits[rows[row].shown], cell_median(row, cell));
