@@ -42,7 +42,7 @@ static const char selftest_legend[] =
     "One wait of each, asked for IN, OUT, PRI and RDHUP as far as it can be:\n"
     "i IN, o OUT, p PRI, e ERR, h HUP, r RDHUP, n INVALID, - nothing.\n"
     "A descriptor was registered when it was so; one that is closed, before.\n"
-    "* two backends differ, and not only by a letter that one of them never shows.\n";
+    "* two of them differ, not only in a letter that one of them never shows.\n";
 
 /* What rows teach in which the backend differs from poll. */
 static const struct {
