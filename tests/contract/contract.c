@@ -37,6 +37,16 @@ bool subject_tells_hangup(const struct subject *subject)
     return !subject_is(subject, "select");
 }
 
+bool subject_is_libkqueue(const struct subject *subject)
+{
+#ifdef __linux__
+    return subject_is(subject, "kqueue");
+#else
+    (void)subject;
+    return false;
+#endif
+}
+
 int subject_keep(struct subject *subject, int fd)
 {
     assert_true(fd >= 0);

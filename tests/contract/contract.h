@@ -45,6 +45,10 @@ bool subject_is(const struct subject *subject, const char *backend);
 /* Whether the backend can say that the other end is gone: select(2) has no word for it. */
 bool subject_tells_hangup(const struct subject *subject);
 
+/* Whether kqueue is libkqueue here: its descriptor cannot be waited for, and it takes a socket's
+ * pending error for itself. */
+bool subject_is_libkqueue(const struct subject *subject);
+
 /* Opens a thing that is closed after the case. */
 int subject_keep(struct subject *subject, int fd);
 void subject_pipe(struct subject *subject, int ends[2]);

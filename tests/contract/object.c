@@ -14,8 +14,8 @@
 /* Whether there is an object, and whether it knows of what was added before the next wait. */
 static bool has_object(const struct subject *subject)
 {
-    return subject_is(subject, "epoll") || subject_is(subject, "kqueue") ||
-           subject_is(subject, "uring");
+    return subject_is(subject, "epoll") || subject_is(subject, "uring") ||
+           (subject_is(subject, "kqueue") && !subject_is_libkqueue(subject));
 }
 
 static void its_descriptor(struct subject *subject)
