@@ -150,7 +150,7 @@ static void listen_on(uint16_t port)
     watch_init(&listener, accept_one, NULL);
     if (watch_start(&listener, loop, fd, POLLER_IN) < 0)
         fail("watch_start");
-    printf("listening on 127.0.0.1:%u\n", ntohs(address.sin_port));
+    printf("echo listening on 127.0.0.1:%u\n", ntohs(address.sin_port));
     if (fflush(stdout) == EOF)
         fail("standard output");
 }
