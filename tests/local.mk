@@ -151,7 +151,8 @@ endif
 # ---- running them: tests/run makes logs and tests/tally counts; one test is run by
 #      make check TESTS=tests/unit/heap ----
 CHECKS = tests/style $(check_PROGRAMS)
-RUN_TESTS = TEST_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/run
+RUN_TESTS = TEST_BUILDDIR='$(abs_top_builddir)' TEST_SRCDIR='$(abs_top_srcdir)' \
+	TEST_CC='$(CC)' TEST_CFLAGS='$(CFLAGS)' $(srcdir)/tests/run
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite \
 	--trace-children=no
 EXTRA_DIST += tests/run tests/style tests/tally
@@ -167,7 +168,7 @@ if !HAVE_TESTS
 endif
 	@$(RUN_TESTS) $${TESTS:-$(CHECKS)}
 
-check-valgrind: $(bin_PROGRAMS) check-programs
+check-valgrind: $(bin_PROGRAMS) $(lib_LTLIBRARIES) libpollspin.a check-programs
 	@LIMIT=600 WRAPPER='$(VALGRIND)' TEST_WRAPPER='$(VALGRIND)' \
 		$(RUN_TESTS) $${TESTS:-$(MOST_TESTS)}
 
