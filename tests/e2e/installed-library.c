@@ -26,6 +26,7 @@
 static struct {
     const char *folder; /* $DEST: the root of the installation */
     char work[512];     /* $WORK: for what is made of it */
+    bool is_installed;
 } here;
 
 /* Runs a script of sh, with a $1 unless that is NULL, and fails, with all that it said, unless it
@@ -82,6 +83,7 @@ static void install(void)
     kit_env("PKG_CONFIG_SYSROOT_DIR", here.folder);
     kit_env("PKG_CONFIG_ALLOW_SYSTEM_CFLAGS", "1"); /* where the prefix is /usr */
     kit_env("PKG_CONFIG_ALLOW_SYSTEM_LIBS", "1");
+    here.is_installed = true;
 }
 
 /* Each test begins with one of these two. */
@@ -91,6 +93,7 @@ static void begin(void)
         kit_skip("`make check` says where the sources are and which compiler it is");
     if (!here.folder)
         install();
+    assert_true(here.is_installed); /* the first test that wanted it says why it is not */
 }
 
 static void begin_without_wrapper(void)
