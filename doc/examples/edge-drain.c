@@ -84,6 +84,8 @@ int main(int argc, char **argv)
         fail("poller_open");
     if (!poller_supports(poller, POLLER_EDGE)) {
         fprintf(stderr, "%s knows states only, not edges\n", poller_name(poller));
+        poller_close(poller);
+        free(sources);
         return EXIT_FAILURE;
     }
     for (int i = 1; i < argc; i++)
