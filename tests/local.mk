@@ -63,6 +63,7 @@ MOST_TESTS = \
 	tests/unit/delay \
 	tests/unit/editor \
 	tests/unit/explain \
+	tests/unit/faults \
 	tests/unit/file-watch \
 	tests/unit/heap \
 	tests/unit/history \
@@ -119,6 +120,14 @@ tests_e2e_selftest_CPPFLAGS = $(AM_CPPFLAGS) -DMANUAL='"$(abs_top_srcdir)/doc/po
 
 # To be a system without pidfd_open(2).
 tests_unit_child_LDFLAGS = -Wl,--wrap=syscall
+
+# What stands between the library and libc there, so that it can be made to fail.
+tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe -Wl,--wrap=read \
+	-Wl,--wrap=write -Wl,--wrap=fcntl -Wl,--wrap=open -Wl,--wrap=fstat -Wl,--wrap=fopen \
+	-Wl,--wrap=poll -Wl,--wrap=select -Wl,--wrap=sigaction -Wl,--wrap=sigtimedwait \
+	-Wl,--wrap=pthread_sigmask -Wl,--wrap=waitpid -Wl,--wrap=syscall -Wl,--wrap=epoll_create1 \
+	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=dup3 -Wl,--wrap=inotify_init1 \
+	-Wl,--wrap=inotify_add_watch
 
 # Measurements, each printing a table: `make bench`.
 BENCHES = \
@@ -185,8 +194,9 @@ tidy:
 
 # How much of the library the tests run, branch by branch, in a build of its own. Without assert: a
 # test cannot take the branch of a broken contract. COVERED are the tests that are run for it.
-COVERED = tests/contract/contract $(filter $(COVERED_UNITS:%=tests/unit/%),$(MOST_TESTS))
-COVERED_UNITS = adopt child faults file-watch heap loop names output sigio signal timer wakeup
+COVERED = tests/contract/contract tests/unit/adopt tests/unit/child tests/unit/faults \
+	tests/unit/file-watch tests/unit/heap tests/unit/loop tests/unit/names tests/unit/output \
+	tests/unit/sigio tests/unit/signal tests/unit/timer tests/unit/wakeup
 coverage:
 	@rm -rf coverage && mkdir coverage && cd coverage && \
 		$(abs_srcdir)/configure -q CFLAGS='-g -O0 --coverage' CPPFLAGS=-DNDEBUG && \

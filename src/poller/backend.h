@@ -109,7 +109,10 @@ struct poller_call_args {
 /* Returns NS as whole milliseconds for poll(2) and epoll_wait(2): -1 stays, no more than an int. */
 int backend_milliseconds(int64_t ns);
 
-/* Whether FD is an open descriptor. */
+/* Whether FD is an open descriptor; errno is EBADF where it is not. */
 bool backend_is_open(int fd);
+
+/* Closes FD; errno survives. */
+void backend_close(int fd);
 
 #endif

@@ -44,7 +44,8 @@ enum { EP_IS_PWAIT = 1 };
 enum { EP_BATCH = 512, EP_PRINTED = 32 };
 
 struct ep_state {
-    int fd;
+    int fd;               /* -1 where a new instance could not be made */
+    bool is_stale;        /* reports what epoll_ctl cannot reach: a new instance is needed */
     struct always always; /* those that the kernel refused with EPERM */
     struct epoll_event got[EP_BATCH];
 };
@@ -96,8 +97,7 @@ static int ep_open(struct poller *poller)
         return -1;
     if (ep_begin(poller, fd) == 0)
         return 0;
-    close(fd);
-    errno = ENOMEM;
+    backend_close(fd);
     return -1;
 }
 
@@ -111,7 +111,10 @@ static void ep_free(struct poller *poller)
 
 static void ep_close(struct poller *poller)
 {
-    close(((struct ep_state *)poller->state)->fd);
+    const struct ep_state *state = poller->state;
+
+    if (state->fd >= 0)
+        close(state->fd);
     ep_free(poller);
 }
 
@@ -252,21 +255,30 @@ static int ep_renew(struct poller *poller)
 {
     struct ep_state *state = poller->state;
     int fd = ep_create(poller);
+    int result;
 
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+    if (fd < 0 && state->fd >= 0 && (errno == EMFILE || errno == ENFILE)) {
         close(state->fd);
-        state->fd = ep_create(poller);
-        return state->fd < 0 ? -1 : 0;
+        state->fd = -1;
+        fd = ep_create(poller);
     }
-    if (fd < 0 || dup3(fd, state->fd, O_CLOEXEC) < 0)
+    if (fd < 0)
         return -1;
-    close(fd);
-    return 0;
+    if (state->fd < 0) {
+        state->fd = fd;
+        return 0;
+    }
+    result = dup3(fd, state->fd, O_CLOEXEC);
+    backend_close(fd);
+    return result < 0 ? -1 : 0;
 }
 
-/* Fills a new instance. A one-shot that has fired stays out until it is modified. */
+/* Fills a new instance. A one-shot that has fired stays out until it is modified. Where it fails
+ * half way the next wait does it again: what is left out must not be silent. */
 static int ep_rebuild(struct poller *poller)
 {
+    struct ep_state *state = poller->state;
+
     if (ep_renew(poller) < 0)
         return -1;
     for (int fd = 0; fd < poller->size; fd++) {
@@ -276,13 +288,14 @@ static int ep_rebuild(struct poller *poller)
             ep_set(poller, fd, 0, entry->want) < 0 && errno != EBADF)
             return -1;
     }
+    state->is_stale = false;
     return 0;
 }
 
 /* Stores what the kernel reported, but for what is out of date; returns how many were stored. */
 static int ep_collect(struct poller *poller, int n, struct poller_event *events)
 {
-    const struct ep_state *state = poller->state;
+    struct ep_state *state = poller->state;
     int stored = 0;
 
     for (int i = 0; i < n; i++) {
@@ -290,8 +303,10 @@ static int ep_collect(struct poller *poller, int n, struct poller_event *events)
         int fd = (int)event->data.u32;
         struct poller_entry *entry = backend_entry(poller, fd);
 
-        if (!entry || entry->generation != event->data.u64 >> 32)
+        if (!entry || entry->generation != event->data.u64 >> 32) {
+            state->is_stale = true;
             continue;
+        }
         if (entry->want & POLLER_ONESHOT)
             entry->slot = ALWAYS_FIRED;
         events[stored++] =
@@ -303,14 +318,13 @@ static int ep_collect(struct poller *poller, int n, struct poller_event *events)
 static int ep_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poller_event *events,
                           int max)
 {
-    int n = ep_ask(poller, timeout_ns, max < EP_BATCH ? max : EP_BATCH);
-    int stored = n;
+    struct ep_state *state = poller->state;
+    int n;
 
-    if (n > 0)
-        stored = ep_collect(poller, n, events);
-    if (stored < n && ep_rebuild(poller) < 0 && stored == 0)
+    if (state->is_stale && ep_rebuild(poller) < 0)
         return -1;
-    return stored;
+    n = ep_ask(poller, timeout_ns, max < EP_BATCH ? max : EP_BATCH);
+    return n > 0 ? ep_collect(poller, n, events) : n;
 }
 
 static int ep_wait(struct poller *poller, int64_t timeout_ns, struct poller_event *events, int max)
@@ -329,17 +343,16 @@ static int ep_fd(const struct poller *poller)
 static int ep_check(int fd)
 {
     int probe;
-    int error;
+    int result;
 
     if (!backend_is_open(fd))
         return -1;
     probe = epoll_create1(EPOLL_CLOEXEC);
     if (probe < 0)
         return -1;
-    error = epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL) < 0 ? errno : 0;
-    close(probe);
-    errno = error;
-    return error == ENOENT ? 0 : -1;
+    result = epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL);
+    backend_close(probe);
+    return result < 0 && errno == ENOENT ? 0 : -1;
 }
 
 /* Takes over FD, which is in the instance for EVENTS: from now on its events carry what ours do.

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "poller/backend.h"
@@ -380,4 +381,12 @@ int backend_milliseconds(int64_t ns)
 bool backend_is_open(int fd)
 {
     return fcntl(fd, F_GETFD) >= 0;
+}
+
+void backend_close(int fd)
+{
+    int error = errno;
+
+    close(fd);
+    errno = error;
 }
