@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "contract/contract.h"
@@ -248,6 +250,82 @@ static void removed_is_silent(struct subject *subject)
     assert_true(subject_ready(subject, ends[0]) & POLLER_IN);
 }
 
+/* The peer has come to the end, without another wait. */
+static void assert_peer_at_end(int peer)
+{
+    struct pollfd pfd = {.fd = peer, .events = POLLIN};
+
+    assert_int_equal(poll(&pfd, 1, (int)(KIT_DEADLINE_NS / CLOCK_MILLISECOND)), 1);
+    subject_read(peer, "");
+}
+
+/* io_uring holds the open file as long as it polls it. */
+static void removed_is_let_go(struct subject *subject)
+{
+    int ends[2], fired[2];
+
+    subject_pair(subject, ends);
+    subject_pair(subject, fired);
+    subject_add(subject, ends[0], POLLER_IN);
+    subject_add(subject, fired[0], POLLER_IN);
+    subject_quiet(subject, 0);
+    assert_int_equal(poller_remove(subject->poller, ends[0]), 0);
+    subject_close(subject, ends[0]);
+    assert_peer_at_end(ends[1]);
+    subject_write(fired[1], "x");
+    assert_int_equal(subject_ready(subject, fired[0]), POLLER_IN);
+    subject_read(fired[0], "x");
+    assert_int_equal(poller_modify(subject->poller, fired[0], 0, subject_data(fired[0])), 0);
+    subject_quiet(subject, 0);
+    assert_int_equal(poller_modify(subject->poller, fired[0], POLLER_IN, subject_data(fired[0])),
+                     0);
+    assert_int_equal(poller_remove(subject->poller, fired[0]), 0);
+    subject_close(subject, fired[0]);
+    assert_peer_at_end(fired[1]);
+}
+
+/* ... so that, say, the port of a listener is free as soon as both are closed. */
+static void closed_poller_lets_go(struct subject *subject)
+{
+    struct poller *poller = poller_open(subject->info.name);
+    struct poller_event event;
+    int ends[2];
+
+    assert_non_null(poller);
+    subject_pair(subject, ends);
+    assert_int_equal(poller_add(poller, ends[0], POLLER_IN, NULL), 0);
+    assert_int_equal(poller_wait(poller, &event, 1, 0), 0);
+    poller_close(poller);
+    subject_close(subject, ends[0]);
+    assert_peer_at_end(ends[1]);
+}
+
+/* Nobody asked for POLLER_RDHUP, which io_uring tells unasked. What comes after it is told. Not for
+ * blocking, which would sit in it for ever. */
+static void end_of_the_peer_unasked(struct subject *subject)
+{
+    int ends[2];
+
+    if (subject_is(subject, "blocking"))
+        return;
+    subject_tcp(subject, ends);
+    subject_add(subject, ends[0], 0);
+    subject_quiet(subject, 0);
+    assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+    assert_sleeps(subject);
+    assert_sleeps(subject);
+    assert_int_equal(poller_modify(subject->poller, ends[0], POLLER_OUT, subject_data(ends[0])), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(subject_ready(subject, ends[0]), POLLER_OUT);
+    assert_int_equal(poller_modify(subject->poller, ends[0], POLLER_PRI, subject_data(ends[0])), 0);
+    assert_sleeps(subject);
+    if (!subject_tells_hangup(subject))
+        return;
+    assert_int_equal(shutdown(ends[0], SHUT_WR), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(subject_ready(subject, ends[0]), POLLER_HUP);
+}
+
 const struct contract_case contract_closed[] = {
     {"closed behind its back", closed_behind_its_back, 0},
     {"closed behind its back beside a ready one", closed_beside_a_ready_one, 0},
@@ -260,5 +338,8 @@ const struct contract_case contract_closed[] = {
     {"number used again", a_number_used_again, 0},
     {"number used again unnoticed", a_number_used_again_unnoticed, 0},
     {"what is removed is silent", removed_is_silent, 0},
+    {"what is removed is let go of", removed_is_let_go, 0},
+    {"a poller that is closed lets go", closed_poller_lets_go, 0},
+    {"the peer's end, which nobody asked for", end_of_the_peer_unasked, POLLER_PRI},
     {0},
 };

@@ -149,6 +149,31 @@ static void an_urgent_byte(struct subject *subject)
     assert_int_equal(subject_ready(subject, ends[0]), POLLER_PRI);
 }
 
+/* A socket wakes those who wait for either in the same way; the wait must look which it is.
+ * Not for blocking, which would sit in it for ever. */
+static void ordinary_data_is_not_urgent(struct subject *subject)
+{
+    struct poller_event event;
+    int ends[2];
+    pid_t child;
+
+    if (subject_is(subject, "blocking"))
+        return;
+    subject_tcp(subject, ends);
+    subject_add(subject, ends[0], POLLER_PRI);
+    child = subject_write_later(ends[1], 2 * CLOCK_MILLISECOND);
+    subject_quiet(subject, 20 * CLOCK_MILLISECOND);
+    subject_end_child(child);
+    assert_int_equal(
+        poller_modify(subject->poller, ends[0], POLLER_IN | POLLER_PRI, subject_data(ends[0])), 0);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
+    subject_read(ends[0], "x");
+    child = subject_write_later(ends[1], 2 * CLOCK_MILLISECOND);
+    assert_int_equal(poller_wait(subject->poller, &event, 1, KIT_DEADLINE_NS), 1);
+    assert_int_equal(event.ready, POLLER_IN);
+    subject_end_child(child);
+}
+
 static void the_peer_sends_no_more(struct subject *subject)
 {
     int ends[2];
@@ -269,6 +294,7 @@ const struct contract_case contract_ready[] = {
     {"a reset connection", a_reset, 0},
     {"a refused connection", a_refused_connection, 0},
     {"an urgent byte", an_urgent_byte, POLLER_PRI},
+    {"ordinary data is not urgent", ordinary_data_is_not_urgent, POLLER_PRI},
     {"the peer sends no more", the_peer_sends_no_more, POLLER_RDHUP},
     {"hang-up where nothing is wanted", hangup_without_a_want, 0},
     {"files are always ready", files_are_ready, 0},
