@@ -199,6 +199,7 @@ void child_stop(struct child *child)
     if (watch_is_started(&child->watch)) {
         watch_stop(&child->watch);
         close(child->watch.fd);
+        child->watch.fd = -1;
     }
 }
 
@@ -209,14 +210,20 @@ void loop_children_init(struct loop *loop)
     deferred_init(&loop->children.look, loop, children_look, loop);
 }
 
-void loop_children_free(struct loop *loop)
+static void children_abandon(struct loop_link *list)
 {
     struct child *child;
 
-    while ((child = list_take_first(&loop->children.watched))) {
-        close(child->watch.fd);
-        child_init(child, child->on_exit, child->owner);
-    }
-    while ((child = list_take_first(&loop->children.listed)))
+    while ((child = list_take_first(list))) {
+        if (child->watch.fd >= 0)
+            close(child->watch.fd);
+        watch_init(&child->watch, child_on_ready, child);
         child->loop = NULL;
+    }
+}
+
+void loop_children_free(struct loop *loop)
+{
+    children_abandon(&loop->children.watched);
+    children_abandon(&loop->children.listed);
 }

@@ -13,10 +13,9 @@ enum { LOOP_BATCH = 256 };
 
 /* The signals that this loop has are in the table in signal.c: they belong to the process. */
 struct loop_signals {
-    struct watch watch; /* the read end of the pipe that the handlers write to ... */
-    int write_fd;       /* ... and its other end */
-    pid_t pid;          /* who opened the pipe; 0: there is none */
-    int count;          /* signals that it has */
+    struct wakeup wakeup; /* what the handlers send */
+    pid_t pid;            /* who started that; 0: it is not started */
+    int count;            /* signals that it has */
 };
 
 struct loop_children {

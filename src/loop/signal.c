@@ -11,7 +11,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -47,9 +46,20 @@ static bool signals_are_here(void)
     return atomic_load(&signals.pid) == getpid();
 }
 
-/* The pipe is full only when the loop has a byte to come anyway, so a failed write loses nothing.
- * A handler may come so late that the loop has gone: what the signal did before is back already. */
-static void signal_send(int signo)
+static void signal_handler(int signo);
+
+/* For a signal that no loop has. Whoever saved our handler may have put it back meanwhile. */
+static void signal_pass_on(int signo)
+{
+    struct sigaction now;
+
+    if (sigaction(signo, NULL, &now) == 0 && now.sa_handler == signal_handler)
+        sigaction(signo, &signals.slots[signo].before, NULL);
+    raise(signo); /* pending until our handler returns */
+}
+
+/* A handler may come so late that the loop has gone. */
+static bool signal_send(int signo)
 {
     struct loop *loop;
 
@@ -57,103 +67,56 @@ static void signal_send(int signo)
     loop = atomic_load(&signals.slots[signo].loop);
     if (loop) {
         atomic_store(&signals.slots[signo].came, true);
-        while (write(loop->signals.write_fd, "", 1) < 0 && errno == EINTR)
-            continue;
+        wakeup_send(&loop->signals.wakeup);
     }
     atomic_fetch_sub(&signals.running, 1);
-    if (!loop)
-        raise(signo);
+    return loop;
 }
 
 static void signal_handler(int signo)
 {
     int error = errno;
 
-    if (signals_are_here()) {
-        signal_send(signo);
-    } else {
-        sigaction(signo, &signals.slots[signo].before, NULL);
-        raise(signo); /* pending until this handler returns */
-    }
+    if (!signals_are_here() || !signal_send(signo))
+        signal_pass_on(signo);
     errno = error;
 }
 
 /* ---- the pipe ---- */
 
-static void signals_drain(int fd)
+static void signals_tell(void *owner);
+
+/* What handlers must not write to any more is closed when none is running. */
+static void signals_await_handlers(void)
 {
-    char bytes[64];
-
-    while (read(fd, bytes, sizeof bytes) > 0)
-        continue;
-}
-
-static void signals_on_ready(void *owner, unsigned ready)
-{
-    (void)ready;
-    loop_signals_tell(owner);
-}
-
-static int signals_set_flags(int fd)
-{
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-        return -1;
-    return fcntl(fd, F_SETFL, O_NONBLOCK);
-}
-
-static int signals_begin(struct loop *loop, const int ends[2])
-{
-    struct loop_signals *own = &loop->signals;
-
-    if (signals_set_flags(ends[0]) < 0 || signals_set_flags(ends[1]) < 0)
-        return -1;
-    watch_init(&own->watch, signals_on_ready, loop);
-    watch_name(&own->watch, "signals");
-    if (watch_start(&own->watch, loop, ends[0], POLLER_IN) < 0)
-        return -1;
-    own->write_fd = ends[1];
-    own->pid = getpid();
-    return 0;
-}
-
-/* Closes both ends, once no handler writes. errno survives. */
-static void signals_close(struct loop *loop)
-{
-    int error = errno;
-
     while (signals_are_here() && atomic_load(&signals.running) > 0)
         sched_yield();
-    close(loop->signals.watch.fd);
-    close(loop->signals.write_fd);
-    loop->signals.pid = 0;
-    errno = error;
 }
 
 static void signals_end(struct loop *loop)
 {
+    int error = errno;
+
     if (loop->signals.count > 0 || loop->signals.pid == 0)
         return;
-    watch_stop(&loop->signals.watch);
-    signals_close(loop);
+    signals_await_handlers();
+    wakeup_stop(&loop->signals.wakeup);
+    loop->signals.pid = 0;
+    errno = error;
 }
 
-static int signals_open(struct loop *loop)
+static int signals_begin(struct loop *loop)
 {
-    int ends[2];
+    struct loop_signals *own = &loop->signals;
 
-    if (loop->signals.pid == getpid())
+    if (own->pid == getpid())
         return 0;
     signals_end(loop); /* a parent's */
-    if (pipe(ends) < 0)
+    wakeup_init(&own->wakeup, signals_tell, loop);
+    if (wakeup_start(&own->wakeup, loop) < 0)
         return -1;
-    if (signals_begin(loop, ends) < 0) {
-        int error = errno;
-
-        close(ends[0]);
-        close(ends[1]);
-        errno = error;
-        return -1;
-    }
+    watch_name(&own->wakeup.watch, "signals");
+    own->pid = getpid();
     return 0;
 }
 
@@ -219,7 +182,7 @@ static int signal_take(struct loop *loop, int signo)
 
 static int signal_catch(struct loop *loop, int signo, int which, struct signal_call call)
 {
-    if (signals_open(loop) < 0)
+    if (signals_begin(loop) < 0)
         return -1;
     if (signal_take(loop, signo) < 0) {
         signals_end(loop);
@@ -278,15 +241,25 @@ static void signal_tell(const struct loop *loop, int signo)
             slot->calls[i].fn(slot->calls[i].owner, signo);
 }
 
-void loop_signals_tell(struct loop *loop)
+static void signals_tell(void *owner)
 {
-    if (loop->signals.pid == 0)
-        return;
-    signals_drain(loop->signals.watch.fd);
+    struct loop *loop = owner;
+
     for (int signo = 1; signo < SIGNAL_LIMIT; signo++)
         if (atomic_load(&signals.slots[signo].loop) == loop &&
             atomic_exchange(&signals.slots[signo].came, false))
             signal_tell(loop, signo);
+}
+
+void loop_signals_tell(struct loop *loop)
+{
+    char bytes[64];
+
+    if (loop->signals.pid == 0)
+        return;
+    while (read(loop->signals.wakeup.watch.fd, bytes, sizeof bytes) > 0)
+        continue;
+    signals_tell(loop);
 }
 
 void loop_signal_forget(int signo)
@@ -296,7 +269,7 @@ void loop_signal_forget(int signo)
 
 int loop_signals_fd(const struct loop *loop)
 {
-    return loop->signals.pid == 0 ? -1 : loop->signals.watch.fd;
+    return loop->signals.pid == 0 ? -1 : loop->signals.wakeup.watch.fd;
 }
 
 void loop_signals_fini(struct loop *loop)
@@ -308,8 +281,11 @@ void loop_signals_fini(struct loop *loop)
 void loop_signals_free(struct loop *loop)
 {
     signals_give_back(loop);
-    if (loop->signals.pid != 0)
-        signals_close(loop);
+    if (loop->signals.pid == 0)
+        return;
+    signals_await_handlers();
+    close(loop->signals.wakeup.watch.fd);
+    close(loop->signals.wakeup.write_fd);
 }
 
 bool signal_is_ignored(int signo)

@@ -212,6 +212,23 @@ static void what_was_is_given_back(void **state)
     close_loop(seen.loop);
 }
 
+/* As a library does that saves all handlers for a while, and knows nothing of the loop. */
+static void our_handler_may_be_put_back_late(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    struct sigaction saved;
+
+    (void)state;
+    caught = 0;
+    signal(SIGUSR2, catch_signal);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, on_signal, &seen), 0);
+    sigaction(SIGUSR2, NULL, &saved);
+    close_loop(seen.loop);
+    sigaction(SIGUSR2, &saved, NULL);
+    raise(SIGUSR2);
+    assert_int_equal(caught, SIGUSR2);
+}
+
 static void it_can_be_begun_again(void **state)
 {
     (void)state;
@@ -560,6 +577,7 @@ int main(void)
         cmocka_unit_test_teardown(each_kind_is_told, forget_signals),
         cmocka_unit_test_teardown(errno_survives, forget_signals),
         cmocka_unit_test_teardown(what_was_is_given_back, forget_signals),
+        cmocka_unit_test_teardown(our_handler_may_be_put_back_late, forget_signals),
         cmocka_unit_test_teardown(it_can_be_begun_again, forget_signals),
         cmocka_unit_test_teardown(what_is_no_signal, forget_signals),
         cmocka_unit_test_teardown(its_descriptor_can_be_waited_for, forget_signals),
