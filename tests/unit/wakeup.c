@@ -132,14 +132,25 @@ static void assert_thread_is_heard(const char *backend)
     receiver_stop(&receiver);
 }
 
+/* valgrind runs one thread at a time, and does not know that io_uring_enter(2) waits: the sender
+ * would not come to its turn. */
+static bool can_have_threads(const char *backend)
+{
+    return !kit_is_instrumented() || strcmp(backend, "uring") != 0;
+}
+
 static void a_thread_is_heard(void **state)
 {
     struct poller_info info;
 
     (void)state;
-    for (size_t i = 0; poller_list(i, &info) == 0; i++)
-        if (!info.missing && !info.is_lesson)
+    for (size_t i = 0; poller_list(i, &info) == 0; i++) {
+        bool is_tried = !info.missing && !info.is_lesson && can_have_threads(info.name);
+
+        print_message("%s: %s\n", info.name, is_tried ? "heard" : "left out here");
+        if (is_tried)
             assert_thread_is_heard(info.name);
+    }
 }
 
 /* ---- a signal handler ---- */
