@@ -284,20 +284,46 @@ static void removed_is_let_go(struct subject *subject)
     assert_peer_at_end(fired[1]);
 }
 
-/* ... so that, say, the port of a listener is free as soon as both are closed. */
+/* Starts one that has all descriptors but FD, until UNTIL is closed. */
+static pid_t start_holder(struct subject *subject, int fd, int *until)
+{
+    int hold[2];
+    pid_t child;
+    char byte;
+
+    subject_pair(subject, hold);
+    child = fork();
+    if (child == 0) {
+        close(fd);
+        close(hold[1]);
+        _exit(write(hold[0], "x", 1) != 1 || read(hold[0], &byte, 1) != 0);
+    }
+    assert_true(child > 0);
+    subject_read(hold[1], "x");
+    *until = hold[1];
+    return child;
+}
+
+/* ... so that, say, the port of a listener is free as soon as both are closed; also while a child
+ * has the kernel's object. */
 static void closed_poller_lets_go(struct subject *subject)
 {
     struct poller *poller = poller_open(subject->info.name);
     struct poller_event event;
     int ends[2];
+    int until;
+    pid_t holder;
 
     assert_non_null(poller);
     subject_pair(subject, ends);
     assert_int_equal(poller_add(poller, ends[0], POLLER_IN, NULL), 0);
     assert_int_equal(poller_wait(poller, &event, 1, 0), 0);
+    holder = start_holder(subject, ends[0], &until);
     poller_close(poller);
     subject_close(subject, ends[0]);
     assert_peer_at_end(ends[1]);
+    subject_close(subject, until);
+    subject_end_child(holder);
 }
 
 /* Nobody asked for POLLER_RDHUP, which io_uring tells unasked. What comes after it is told. Not for
