@@ -6,7 +6,8 @@
  *
  * What is printed differs in small things: our own backends leave out what strace(1) adds ("left",
  * a signal mask, the address of an array that was not filled), and strace has words of its own for
- * an interrupted call ("= ? ERESTART_RESTARTBLOCK (Interrupted by signal)").
+ * an interrupted call ("= ? ERESTART_RESTARTBLOCK (Interrupted by signal)"). What lies in the rings
+ * of io_uring strace cannot see; our backend adds it as a comment.
  */
 #include "config.h"
 
@@ -113,16 +114,32 @@ static bool take_epoll_entry(struct call_part *rest, struct call_entry *entry)
            take(rest, "}}");
 }
 
+/* The rest of {ident=4, filter=EVFILT_READ, flags=EV_ADD, fflags=0, data=0, udata=0x5}. */
+static bool take_kevent_entry(struct call_part *rest, struct call_entry *entry)
+{
+    struct call_part udata;
+    int64_t data;
+
+    return take_number(rest, &entry->fd) && take(rest, ", filter=") &&
+           take_set(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-0123456789", &entry->filter) &&
+           take(rest, ", flags=") && take_flags(rest, &entry->flags) && take(rest, ", fflags=") &&
+           take_flags(rest, &entry->fflags) && take(rest, ", data=") && take_number(rest, &data) &&
+           take(rest, ", udata=") && take_word(rest, &udata) && take(rest, "}");
+}
+
 bool call_take_entry(struct call_list *list, struct call_entry *entry)
 {
     struct call_part rest = list->inside;
     bool is_whole = false;
 
-    *entry = (struct call_entry){.flags = {rest.at, rest.at}};
+    *entry = (struct call_entry){
+        .flags = {rest.at, rest.at}, .filter = {rest.at, rest.at}, .fflags = {rest.at, rest.at}};
     if (take(&rest, "{fd="))
         is_whole = take_poll_entry(&rest, entry);
     else if (take(&rest, "{events="))
         is_whole = take_epoll_entry(&rest, entry);
+    else if (take(&rest, "{ident="))
+        is_whole = take_kevent_entry(&rest, entry);
     if (is_whole) {
         take(&rest, ", ");
         list->inside = rest;
@@ -316,15 +333,141 @@ static bool read_create(struct call_part *rest, struct call *call)
     return true;
 }
 
-/* What follows a result that is good: (Timeout), ([{fd=3, revents=POLLIN}], left {...}), or (in
- * [3], left {...}). */
+static bool read_nothing(struct call_part *rest, struct call *call)
+{
+    (void)call;
+    return begins_with(*rest, ")");
+}
+
+static bool read_kevent(struct call_part *rest, struct call *call)
+{
+    return take_argument(rest, &call->epoll) && take_list(rest, &call->asked) && take(rest, ", ") &&
+           take_argument(rest, &call->changes) && take_list(rest, &call->told) &&
+           take(rest, ", ") && take_argument(rest, &call->count) && take_limit(rest, call);
+}
+
+/* Of the ring's parameters the flags alone: what follows them is where it lies in memory. */
+static bool read_setup(struct call_part *rest, struct call *call)
+{
+    struct call_part flags, inside;
+
+    if (!take_argument(rest, &call->count) || !take(rest, "{flags=") || !take_flags(rest, &flags))
+        return false;
+    call->flags = flags;
+    if (!take_until(rest, ')', &inside))
+        return false;
+    rest->at--;
+    return true;
+}
+
+/* Takes {sigmask=NULL, sigmask_sz=8, min_wait_usec=0, ts={tv_sec=0, tv_nsec=50000000}}. Versions of
+ * strace differ in what stands between the mask and the time. */
+static bool take_extended(struct call_part *rest, struct call *call)
+{
+    struct call_part between;
+
+    if (!take(rest, "{sigmask="))
+        return false;
+    while (rest->at < rest->end && !begins_with(*rest, "ts=") && !begins_with(*rest, ")"))
+        rest->at++;
+    if (!take(rest, "ts="))
+        return false;
+    if (begins_with(*rest, "0x"))
+        return take_word(rest, &between) && take(rest, "}");
+    return take_limit(rest, call) && take(rest, "}");
+}
+
+static bool read_enter(struct call_part *rest, struct call *call)
+{
+    struct call_part flags, size;
+
+    if (!take_argument(rest, &call->epoll) || !take_argument(rest, &call->changes) ||
+        !take_argument(rest, &call->count) || !take_flags(rest, &flags) || !take(rest, ", "))
+        return false;
+    call->flags = flags;
+    if (take(rest, "NULL"))
+        call->limit = CALL_LIMIT_NONE;
+    else if (!take_extended(rest, call))
+        return false;
+    return take(rest, ", ") && take_set(rest, digits, &size);
+}
+
+/* The rest of {si_signo=SIGRT_2, si_code=POLL_IN, si_band=65, si_fd=5}; what else can be in it is
+ * passed over. */
+static bool take_siginfo(struct call_part *rest, struct call *call)
+{
+    struct call_part signo, code, others;
+    int64_t fd;
+
+    if (!take(rest, "si_signo=") || !take_word(rest, &signo) || !take(rest, ", si_code=") ||
+        !take_set(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-0123456789", &code))
+        return false;
+    call->flags = signo;
+    call->operation = code;
+    if (take(rest, ", si_band=") && take_set(rest, "-0123456789", &others) &&
+        take(rest, ", si_fd=") && take_number(rest, &fd) && begins_with(*rest, "}"))
+        call->fd = fd;
+    return take_until(rest, '}', &others);
+}
+
+static bool read_signal(struct call_part *rest, struct call *call)
+{
+    struct call_part inside, size;
+    struct call_part mask = {rest->at, rest->at};
+
+    if (!take(rest, "[") || !take_until(rest, ']', &inside))
+        return false;
+    mask.end = rest->at;
+    call->mask = mask;
+    return take(rest, ", ") && (take(rest, "{") ? take_siginfo(rest, call) : take_address(rest)) &&
+           take(rest, ", ") && take_limit(rest, call) && take(rest, ", ") &&
+           take_set(rest, digits, &size);
+}
+
+/* Takes {type=F_OWNER_TID, pid=12}. */
+static bool take_owner(struct call_part *rest, struct call *call)
+{
+    struct call_part type;
+    int64_t pid;
+
+    if (!take(rest, "{type=") || !take_word(rest, &type) || !take(rest, ", pid=") ||
+        !take_number(rest, &pid) || !take(rest, "}"))
+        return false;
+    call->flags = type;
+    call->count = pid;
+    return true;
+}
+
+/* Behind the operation: O_RDWR|O_ASYNC, SIGRT_2, or an owner. */
+static bool read_fcntl(struct call_part *rest, struct call *call)
+{
+    struct call_part operation, flags;
+
+    if (!take_argument(rest, &call->fd) || !take_word(rest, &operation) || rest->at == rest->end)
+        return false;
+    call->operation = operation;
+    if (!take(rest, ", "))
+        return true;
+    if (begins_with(*rest, "{"))
+        return take_owner(rest, call);
+    if (!take_flags(rest, &flags) || !begins_with(*rest, ")"))
+        return false;
+    call->flags = flags;
+    return true;
+}
+
+/* What follows a result that is good: (Timeout), (SIGIO), ([{fd=3, revents=POLLIN}], left {...}),
+ * or (in [3], left {...}). */
 static bool read_told(struct call_part *rest, struct call *call)
 {
     static const char *const labels[CALL_SETS] = {"in ", "out ", "except "};
+    struct call_part signo;
     bool is_known;
 
     if (take(rest, "Timeout"))
         return true;
+    if (begins_with(*rest, "SIG"))
+        return take_word(rest, &signo);
     do {
         is_known = begins_with(*rest, "[") && take_list(rest, &call->told);
         for (int i = 0; i < CALL_SETS && !is_known; i++)
@@ -349,6 +492,17 @@ static bool read_error(struct call_part *rest, struct call *call)
     return take_until(rest, ')', &call->error_words);
 }
 
+/* How our own comment on what was in the rings of io_uring begins. */
+static const char rings[] = " /* SQ ";
+
+static bool read_rings(struct call_part *rest, struct call *call)
+{
+    if (!take(rest, rings))
+        return true;
+    return take_list(rest, &call->asked) && take(rest, ", CQ ") && take_list(rest, &call->told) &&
+           take(rest, " */");
+}
+
 /* strace fills up to a column with blanks, and writes "= ?" where the call is to be made again. */
 static bool read_result(struct call_part *rest, struct call *call)
 {
@@ -360,7 +514,7 @@ static bool read_result(struct call_part *rest, struct call *call)
     if (call->is_cut && rest->at == rest->end)
         return false;
     call->has_result = true;
-    if (!take(rest, " "))
+    if (begins_with(*rest, rings) || !take(rest, " "))
         return true;
     if (call->result < 0)
         return read_error(rest, call);
@@ -424,6 +578,12 @@ static const struct kind {
     {"epoll_pwait2", CALL_WAIT, read_wait},
     {"epoll_ctl", CALL_CONTROL, read_control},
     {"epoll_create1", CALL_CREATE, read_create},
+    {"kqueue", CALL_KQUEUE, read_nothing},
+    {"kevent", CALL_KEVENT, read_kevent},
+    {"io_uring_setup", CALL_SETUP, read_setup},
+    {"io_uring_enter", CALL_ENTER, read_enter},
+    {"rt_sigtimedwait", CALL_SIGNAL, read_signal},
+    {"fcntl", CALL_FCNTL, read_fcntl},
 };
 
 static const struct kind *find_kind(struct call_part name)
@@ -448,7 +608,7 @@ bool call_read(struct call *call, const char *line, size_t n)
     struct call_part name;
     bool is_whole;
 
-    *call = (struct call){.count = -1, .epoll = -1, .fd = -1};
+    *call = (struct call){.count = -1, .changes = -1, .epoll = -1, .fd = -1};
     while (rest.at < rest.end && rest.end[-1] == '\n')
         rest.end--;
     call->took_ns = take_took(&rest);
@@ -458,7 +618,7 @@ bool call_read(struct call *call, const char *line, size_t n)
         return false;
     call->kind = kind->kind;
     call->name = kind->name;
-    is_whole =
-        read_arguments(&rest, call, kind) && read_result(&rest, call) && call_length(rest) == 0;
+    is_whole = read_arguments(&rest, call, kind) && read_result(&rest, call) &&
+               read_rings(&rest, call) && call_length(rest) == 0;
     return (is_whole || call->is_cut) && has_good_lists(call);
 }

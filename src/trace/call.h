@@ -12,7 +12,19 @@
 
 enum { CALL_SETS = 3 }; /* of select(2): in, out, except */
 
-enum call_kind { CALL_POLL, CALL_SELECT, CALL_WAIT, CALL_CONTROL, CALL_CREATE };
+enum call_kind {
+    CALL_POLL,
+    CALL_SELECT,
+    CALL_WAIT,
+    CALL_CONTROL,
+    CALL_CREATE,
+    CALL_KQUEUE,
+    CALL_KEVENT,
+    CALL_SETUP,  /* io_uring_setup */
+    CALL_ENTER,  /* io_uring_enter */
+    CALL_SIGNAL, /* rt_sigtimedwait */
+    CALL_FCNTL
+};
 
 enum call_limit { CALL_LIMIT_UNKNOWN, CALL_LIMIT_NONE, CALL_LIMIT_TIME };
 
@@ -32,6 +44,8 @@ struct call_list {
 struct call_entry {
     int64_t fd;
     struct call_part flags;
+    struct call_part filter; /* kevent: EVFILT_READ; empty: another call's */
+    struct call_part fflags; /* kevent: NOTE_LOWAT, or an errno */
 };
 
 struct call {
@@ -39,16 +53,19 @@ struct call {
     const char *name;   /* borrowed for ever */
     bool has_arguments; /* else "..." stands for them */
     bool is_cut;
-    struct call_list asked; /* poll: what was asked */
+    struct call_list asked; /* poll: what was asked; kevent: changes; io_uring_enter: requests */
     struct call_list asked_sets[CALL_SETS];
-    struct call_list told; /* poll, epoll_wait: what came back */
+    struct call_list told; /* poll, epoll_wait, kevent, io_uring_enter: what came back */
     struct call_list told_sets[CALL_SETS];
-    int64_t count; /* poll: descriptors; select: they are below it; epoll_wait: room; -1: unknown */
-    int64_t epoll; /* the epoll instance; -1: unknown */
-    int64_t fd;    /* epoll_ctl: whom it is about; -1: unknown */
-    struct call_part operation; /* EPOLL_CTL_ADD */
-    struct call_part flags;     /* epoll_ctl, epoll_create1 */
-    struct call_part mask;      /* of signals, as it is printed */
+    int64_t count;   /* poll: descriptors; select: they are below it; epoll_wait, kevent: room;
+                      * io_uring_setup: room; io_uring_enter: how many are waited for; fcntl: whose
+                      * signals; -1: unknown */
+    int64_t changes; /* kevent, io_uring_enter: how many are handed over; -1: unknown */
+    int64_t epoll;   /* the epoll instance, the kqueue, the ring; -1: unknown */
+    int64_t fd;      /* epoll_ctl, fcntl, rt_sigtimedwait: whom it is about; -1: unknown */
+    struct call_part operation; /* EPOLL_CTL_ADD; F_SETFL; of a signal: POLL_IN */
+    struct call_part flags;     /* of the calls with one set of them; of a signal: SIGIO */
+    struct call_part mask;      /* of signals, as it is printed: blocked, or waited for */
     enum call_limit limit;
     int64_t limit_ns;
     bool has_left;

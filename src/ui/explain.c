@@ -62,6 +62,86 @@ static const struct meaning flag_meanings[] = {
     {"EPOLLONESHOT", "told once, then silent until EPOLL_CTL_MOD asks anew"},
     {"EPOLLET", "edge-triggered: told when it changes, not as long as it is so"},
     {"EPOLL_CLOEXEC", "it is closed when the process executes another program"},
+    {"EVFILT_READ", "there is something to read, or the end"},
+    {"EVFILT_WRITE", "there is room to write, or nobody reads any more"},
+    {"EVFILT_EXCEPT", "there is something exceptional, such as urgent data of TCP"},
+    {"EVFILT_AIO", "reading or writing that was begun by aio_read or aio_write has ended"},
+    {"EVFILT_VNODE", "something was done to a file or a folder"},
+    {"EVFILT_PROC", "something became of a process"},
+    {"EVFILT_SIGNAL", "a signal came, whether it is ignored or not"},
+    {"EVFILT_TIMER", "a time is over, once or again and again"},
+    {"EVFILT_NETDEV", "the state of a network interface has changed"},
+    {"EVFILT_USER", "the program itself has triggered it"},
+    {"EV_ADD", "the filter is put into the kqueue, or changed there"},
+    {"EV_DELETE", "the filter is taken out of the kqueue"},
+    {"EV_ENABLE", "the filter is told of again"},
+    {"EV_DISABLE", "the filter stays in the kqueue and is not told of"},
+    {"EV_ONESHOT", "told once, then taken out of the kqueue"},
+    {"EV_CLEAR", "edge-triggered: told when it changes, not as long as it is so"},
+    {"EV_RECEIPT", "each change is answered with an EV_ERROR, whose data is 0 where it was done"},
+    {"EV_DISPATCH", "told once, then disabled until EV_ENABLE"},
+    {"EV_SYSFLAGS", "all the bits that are the system's own"},
+    {"EV_FLAG1", "the filter's own; it means something else for each"},
+    {"EV_ERROR", "this change failed; data holds the errno"},
+    {"EV_EOF", "the end: the other side sends no more, or has gone; fflags may hold an errno"},
+    {"NOTE_LOWAT", "not told before there is as much as data says"},
+    {"NOTE_OOB", "there is a byte out of band"},
+    {"NOTE_DELETE", "the file was deleted"},
+    {"NOTE_WRITE", "the file was written to"},
+    {"NOTE_EXTEND", "the file has grown"},
+    {"NOTE_ATTRIB", "the file's attributes have changed"},
+    {"NOTE_LINK", "the number of the file's names has changed"},
+    {"NOTE_RENAME", "the file was renamed"},
+    {"NOTE_REVOKE", "access to the file was revoked, or its file system is gone"},
+    {"NOTE_EXIT", "the process has ended"},
+    {"NOTE_FORK", "the process has made another by fork"},
+    {"NOTE_EXEC", "the process has executed another program"},
+    {"NOTE_PCTRLMASK", "all the bits that say what a process did"},
+    {"NOTE_PDATAMASK", "all the bits that hold the data of a process"},
+    {"NOTE_TRACK", "the children of the process are watched as well"},
+    {"NOTE_TRACKERR", "a child of the process could not be watched"},
+    {"NOTE_CHILD", "this is a child of the process that is watched"},
+    {"NOTE_LINKUP", "the network link is up"},
+    {"NOTE_LINKDOWN", "the network link is down"},
+    {"NOTE_LINKINV", "the state of the network link is not known"},
+    {"IORING_ENTER_GETEVENTS", "it waits for completions"},
+    {"IORING_ENTER_EXT_ARG", "a time limit for the wait is given"},
+    {"IORING_POLL_ADD_MULTI", "the request stays and is answered again and again"},
+    {"IORING_OP_POLL_REMOVE", "the request that is there is withdrawn"},
+    {"IORING_SETUP_CLAMP", "a ring that is too large is made as large as may be"},
+    {"IORING_SETUP_CQSIZE", "the room for completions is given too"},
+    {"IORING_SETUP_SUBMIT_ALL", "a request that is wrong does not hold up the others"},
+    {"IORING_SETUP_COOP_TASKRUN",
+     "the kernel does not interrupt the process to complete a request"},
+    {"IORING_SETUP_TASKRUN_FLAG", "a flag in the ring says that completions are to be fetched"},
+    {"IORING_SETUP_SINGLE_ISSUER", "one thread alone hands requests over"},
+    {"IORING_SETUP_DEFER_TASKRUN", "requests are completed when they are asked for, not before"},
+    {"EBADF", "the descriptor is not open"},
+    {"ECANCELED", "the request was withdrawn"},
+    {"F_SETFL", "the flags of the open file are set, which all its descriptors share"},
+    {"F_SETSIG", "this signal is sent in place of SIGIO, and says which descriptor it is about"},
+    {"F_SETOWN_EX", "this is who gets the signals"},
+    {"F_OWNER_TID", "one thread"},
+    {"F_OWNER_PID", "one process, in whichever of its threads"},
+    {"F_OWNER_PGRP", "all the processes of a group"},
+    {"O_ASYNC", "a signal is sent when reading or writing becomes possible"},
+    {"FASYNC", "a signal is sent when reading or writing becomes possible, as O_ASYNC"},
+    {"O_NONBLOCK", "reading and writing do not wait"},
+    {"O_APPEND", "what is written goes to the end"},
+    {"O_DIRECT", "reading and writing pass the cache by; of a pipe: in packets"},
+    {"O_NOATIME", "reading does not change the time of the last access"},
+    {"O_RDONLY", "it can be read"},
+    {"O_WRONLY", "it can be written"},
+    {"O_RDWR", "it can be read and written"},
+    {"POLL_IN", "there is something to read, or the end"},
+    {"POLL_OUT", "there is room to write"},
+    {"POLL_MSG", "there is a message to read"},
+    {"POLL_ERR", "there is an error"},
+    {"POLL_PRI", "there is something exceptional, such as urgent data of TCP"},
+    {"POLL_HUP", "the other end has hung up"},
+    {"SI_KERNEL", "the kernel had no room for another real-time signal: which descriptor it was is "
+                  "lost, and all have to be looked at"},
+    {"SI_USER", "a process has sent it by kill"},
 };
 
 /* The first row that fits counts. */
@@ -78,9 +158,24 @@ static const struct error_meaning error_meanings[] = {
     {"ERESTARTSYS", "", "a signal came first; the call is to be made again"},
     {"EBADF", "epoll_ctl", "the descriptor, or that of the epoll instance, is not open"},
     {"EBADF", "epoll", "the descriptor of the epoll instance is not open"},
+    {"EBADF", "kevent", "the descriptor, or that of the kqueue, is not open"},
+    {"EBADF", "io_uring", "the descriptor of the ring is not open"},
+    {"EBADF", "fcntl", "the descriptor is not open"},
     {"EBADF", "", "a descriptor in the sets is not open, and the call does not say which"},
     {"EEXIST", "", "the descriptor is watched already; EPOLL_CTL_MOD changes for what"},
+    {"ENOENT", "kevent", "that filter is not in the kqueue; EV_ADD comes first"},
     {"ENOENT", "", "the descriptor is not watched; EPOLL_CTL_ADD comes first"},
+    {"EPERM", "kevent", "kqueue has no such filter for this kind of file"},
+    {"EPERM", "io_uring", "the system does not let this process have a ring"},
+    {"EPERM", "fcntl", "the signals may not go there"},
+    {"ENODEV", "kevent", "kqueue has no such filter for this kind of file"},
+    {"EPIPE", "kevent", "nobody reads this pipe any more"},
+    {"ESRCH", "fcntl", "there is no such process or thread"},
+    {"EAGAIN", "rt_sigtimedwait", "none of the signals came within the time limit"},
+    {"EAGAIN", "io_uring", "the kernel had not enough of something for it; later it may have"},
+    {"EBUSY", "io_uring", "completions have to be taken out of the ring first"},
+    {"ETIME", "io_uring", "the time limit was over"},
+    {"ENOSYS", "", "this kernel does not have the call"},
     {"EPERM", "",
      "epoll does not take this kind of file, such as a regular one: reading and writing it never "
      "wait"},
@@ -89,6 +184,10 @@ static const struct error_meaning error_meanings[] = {
      "that is no epoll instance, or it was to watch itself, or the flags do not go together"},
     {"EINVAL", "epoll_create", "a flag is not known"},
     {"EINVAL", "epoll", "that is no epoll instance, or there was to be room for no event"},
+    {"EINVAL", "kevent", "there is no such filter, or not for this kind of file"},
+    {"EINVAL", "io_uring", "a flag or a size is not known"},
+    {"EINVAL", "rt_sigtimedwait", "the time limit is no time"},
+    {"EINVAL", "fcntl", "that cannot be set"},
     {"EINVAL", "", "there are more descriptors than allowed, or the time limit is no time"},
     {"EFAULT", "", "an argument does not point into the memory of the process"},
     {"ELOOP", "", "epoll instances would watch each other in a circle, or are nested too deep"},
@@ -199,6 +298,19 @@ static bool say_next(struct words *words, struct listing *listing)
     return true;
 }
 
+/* "EVFILT_READ (EV_ADD|EV_CLEAR)"; what the filter adds to it follows the flags. */
+static void say_filter(struct words *words, const struct call_entry *entry)
+{
+    say_part(words, entry->filter);
+    say(words, " (");
+    say_part(words, entry->flags);
+    if (!call_is(entry->fflags, "0")) {
+        say(words, ", ");
+        say_part(words, entry->fflags);
+    }
+    say(words, ")");
+}
+
 /* Lists TOTAL entries, each HOW (" for ") with its flags. */
 static void say_entries(struct words *words, struct call_list list, int64_t total, const char *how)
 {
@@ -208,7 +320,10 @@ static void say_entries(struct words *words, struct call_list list, int64_t tota
     while (call_take_entry(&list, &entry) && say_next(words, &listing)) {
         say_descriptor(words, entry.fd);
         say(words, call_length(entry.flags) > 0 ? how : ", which is passed over");
-        say_part(words, entry.flags);
+        if (call_length(entry.filter) > 0)
+            say_filter(words, &entry);
+        else
+            say_part(words, entry.flags);
     }
 }
 
@@ -282,12 +397,27 @@ static void say_flags(struct words *words, struct call_part flags)
     }
 }
 
+/* With EV_EOF it is an errno. */
+static void say_fflags(struct words *words, struct call_part fflags)
+{
+    if (call_length(fflags) > 5 && memcmp(fflags.at, "NOTE_", 5) == 0) {
+        say_flags(words, fflags);
+    } else if (call_length(fflags) > 0 && *fflags.at == 'E' && !was_seen(words, fflags)) {
+        say(words, " ");
+        say_part(words, fflags);
+        say(words, ": the error that the socket had.");
+    }
+}
+
 static void say_flags_of(struct words *words, struct call_list list)
 {
     struct call_entry entry;
 
-    while (call_take_entry(&list, &entry))
+    while (call_take_entry(&list, &entry)) {
+        say_flags(words, entry.filter);
         say_flags(words, entry.flags);
+        say_fflags(words, entry.fflags);
+    }
 }
 
 /* ---- what was asked ---- */
@@ -386,6 +516,109 @@ static void say_asked_create(struct words *words, const struct call *call)
 {
     say(words, " asked for a new epoll instance: a list, kept by the kernel, of what to watch.");
     if (!call_is(call->flags, "0"))
+        say_flags(words, call->flags);
+}
+
+static void say_asked_kqueue(struct words *words, const struct call *call)
+{
+    (void)call;
+    say(words, " asked for a new kqueue: a list, kept by the kernel, of what to watch.");
+}
+
+/* Lists the CHANGES that a call hands over, as far as the line shows them. */
+static void say_changes(struct words *words, const struct call *call, const char *how)
+{
+    int64_t shown = count_entries(call->asked);
+
+    if (shown == 0)
+        return;
+    say(words, call->changes > 0 ? ", " : ", of which the line shows ");
+    say_entries(words, call->asked, call->changes > 0 ? call->changes : shown, how);
+}
+
+static void say_asked_kevent(struct words *words, const struct call *call)
+{
+    bool has_changes = call->changes > 0 || count_entries(call->asked) > 0;
+
+    text_add(&words->text, " asked the kqueue %lld", (long long)call->epoll);
+    if (has_changes) {
+        say(words, call->changes > 0 ? " for " : " for changes");
+        if (call->changes > 0)
+            say_count(words, call->changes, "change");
+        say_changes(words, call, " for ");
+    }
+    if (call->count > 0) {
+        say(words, has_changes ? ", and what is ready, " : " what is ready, ");
+        say_count(words, call->count, "event");
+        say(words, " at most,");
+    }
+    if (call->count > 0)
+        say_limit(words, call);
+    else
+        say(words, ".");
+    say_flags_of(words, call->asked);
+}
+
+static void say_asked_setup(struct words *words, const struct call *call)
+{
+    say(words, " asked for a new ring: memory shared with the kernel, one part for requests and "
+               "one for completions");
+    if (call->count >= 0) {
+        say(words, "; with room for ");
+        say_count(words, call->count, "request");
+    }
+    say(words, ".");
+    if (!call_is(call->flags, "0"))
+        say_flags(words, call->flags);
+}
+
+static void say_asked_enter(struct words *words, const struct call *call)
+{
+    text_add(&words->text, " handed the ring %lld ", (long long)call->epoll);
+    if (call->changes >= 0)
+        say_count(words, call->changes, "request");
+    else
+        say(words, "requests");
+    say_changes(words, call, " for ");
+    if (call->count > 0) {
+        say(words, ", asked for ");
+        say_count(words, call->count, "completion");
+        say_limit(words, call);
+    } else {
+        say(words, ".");
+    }
+    if (!call_is(call->flags, "0"))
+        say_flags(words, call->flags);
+    say_flags_of(words, call->asked);
+}
+
+static void say_asked_signal(struct words *words, const struct call *call)
+{
+    struct call without_mask = *call;
+
+    without_mask.mask = (struct call_part){0};
+    say(words, " asked for one of the signals ");
+    say_part(words, call->mask);
+    say_limit(words, &without_mask);
+}
+
+static void say_asked_fcntl(struct words *words, const struct call *call)
+{
+    say(words, " changed something about ");
+    say_descriptor(words, call->fd);
+    if (call_length(call->operation) > 0) {
+        say(words, ": ");
+        say_part(words, call->operation);
+    }
+    if (call_length(call->flags) > 0) {
+        say(words, " to ");
+        say_part(words, call->flags);
+    }
+    if (call->count >= 0)
+        text_add(&words->text, " %lld", (long long)call->count);
+    say(words, ".");
+    say_flags(words, call->operation);
+    if (!call_is(call->operation, "F_SETSIG"))
         say_flags(words, call->flags);
 }
 
@@ -526,6 +759,53 @@ static void say_told_create(struct words *words, const struct call *call)
     text_add(&words->text, ": descriptor %lld.", (long long)call->result);
 }
 
+/* What it does to a kqueue is done; events are there only where there was room for any. */
+static void say_told_kevent(struct words *words, const struct call *call)
+{
+    if (call->count == 0)
+        say_told_control(words, call);
+    else
+        say_told_list(words, call, -1);
+}
+
+/* The result is how many requests were taken; what is ready stands in the ring. */
+static void say_told_enter(struct words *words, const struct call *call)
+{
+    struct call ready = *call;
+
+    ready.result = count_entries(call->told);
+    say_when(words, call, "It came back");
+    if (call->result > 0) {
+        say(words, ", having taken ");
+        say_count(words, call->result, "request");
+    }
+    if (ready.result > 0)
+        say_ready(words, &ready, -1);
+    else
+        say(words, ".");
+    say_flags_of(words, call->told);
+    say_advice(words, call->told);
+}
+
+static void say_told_signal(struct words *words, const struct call *call)
+{
+    say_when(words, call, "It came back");
+    if (call_length(call->flags) == 0) {
+        text_add(&words->text, " with signal %lld.", (long long)call->result);
+        return;
+    }
+    say(words, " with ");
+    say_part(words, call->flags);
+    if (call->fd >= 0) {
+        say(words, ", about ");
+        say_descriptor(words, call->fd);
+    }
+    say(words, ": ");
+    say_part(words, call->operation);
+    say(words, ".");
+    say_flags(words, call->operation);
+}
+
 /* ---- the whole line ---- */
 
 static const struct {
@@ -537,6 +817,12 @@ static const struct {
     [CALL_WAIT] = {say_asked_wait, say_told_wait},
     [CALL_CONTROL] = {say_asked_control, say_told_control},
     [CALL_CREATE] = {say_asked_create, say_told_create},
+    [CALL_KQUEUE] = {say_asked_kqueue, say_told_create},
+    [CALL_KEVENT] = {say_asked_kevent, say_told_kevent},
+    [CALL_SETUP] = {say_asked_setup, say_told_create},
+    [CALL_ENTER] = {say_asked_enter, say_told_enter},
+    [CALL_SIGNAL] = {say_asked_signal, say_told_signal},
+    [CALL_FCNTL] = {say_asked_fcntl, say_told_control},
 };
 
 static void say_asked(struct words *words, const struct call *call)

@@ -8,9 +8,10 @@
  *     would not block. It came back after 50.1 ms: nothing was ready, and the time limit was over.
  *
  * It reads the text alone, so it explains the lines of any backend, and those of a file. The
- * meanings are those of poll(2), select(2) and epoll(7). What epoll_wait(2) returns names no
- * descriptor: it carries the data that epoll_ctl(2) was given, whose lower half is taken for the
- * descriptor, since poller/epoll.c puts that there.
+ * meanings are those of poll(2), select(2), epoll(7), kqueue(2), io_uring_enter(2) and, for
+ * signals, fcntl(2) and sigwaitinfo(2). What epoll_wait(2) returns names no descriptor: it carries
+ * the data that epoll_ctl(2) was given, whose lower half is taken for the descriptor, since
+ * poller/epoll.c puts that there.
  *
  * A line that ends in "..." was cut: what is left of it is explained. Anything else that is not
  * understood to its end is not explained at all.

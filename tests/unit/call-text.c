@@ -201,6 +201,36 @@ static void epoll_calls(void **state)
 }
 #endif
 
+/* The kqueue is the number that was free when the poller was opened, or near it: libkqueue opens
+ * others first. */
+static void kqueue_calls(void **state)
+{
+    struct fixture fixture;
+    int in, kq;
+
+    (void)state;
+    begin(&fixture, "kqueue");
+    in = fixture.ends[0];
+    assert_int_equal(poller_add(fixture.poller, in, POLLER_IN | POLLER_EDGE, NULL), 0);
+    assert_int_equal(sscanf(fixture.recorder.text, "kevent(%d, ", &kq), 1);
+    expect(&fixture,
+           "kevent(%d, [{ident=%d, filter=EVFILT_READ, flags=EV_ADD|EV_CLEAR, fflags=0, data=0, "
+           "udata=0}], 1, [], 0, NULL) = 0",
+           kq, in);
+    look(&fixture, 1500001);
+    expect(&fixture, "kevent(%d, [], 0, [], 512, {tv_sec=0, tv_nsec=1500001}) = 0", kq);
+    assert_int_equal(write(fixture.ends[1], "x", 1), 1);
+    look(&fixture, -1);
+    assert_non_null(strstr(fixture.recorder.text, "filter=EVFILT_READ, flags="));
+    assert_non_null(strstr(fixture.recorder.text, "fflags=0, data=1, udata=0}], 512, NULL) = 1"));
+    assert_int_equal(poller_remove(fixture.poller, in), 0);
+    expect(&fixture,
+           "kevent(%d, [{ident=%d, filter=EVFILT_READ, flags=EV_DELETE, fflags=0, data=0, "
+           "udata=0}], 1, [], 0, NULL) = 0",
+           kq, in);
+    end(&fixture);
+}
+
 /* Only so many are printed, and the rest is said to be there. */
 static void long_lists_are_cut(void **state)
 {
@@ -363,6 +393,7 @@ int main(void)
         cmocka_unit_test(poll_calls),
         cmocka_unit_test(select_calls),
         cmocka_unit_test(epoll_calls),
+        cmocka_unit_test(kqueue_calls),
         cmocka_unit_test(long_lists_are_cut),
         cmocka_unit_test(event_names),
         cmocka_unit_test(explanations),

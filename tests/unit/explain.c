@@ -153,6 +153,98 @@ static void an_epoll_ctl(void **state)
            "watch. It was made: descriptor 7.");
 }
 
+static void a_kevent(void **state)
+{
+    (void)state;
+    expect("kqueue() = 5 <0.000016>",
+           "kqueue asked for a new kqueue: a list, kept by the kernel, of what to watch. It was "
+           "made at once (0.016 ms): descriptor 5.");
+    expect("kevent(5, [{ident=7, filter=EVFILT_READ, flags=EV_ADD|EV_CLEAR, fflags=0, data=0, "
+           "udata=0x5}], 1, [], 0, NULL) = 0 <0.000010>",
+           "kevent asked the kqueue 5 for 1 change, 7 (tcp localhost:51423) for EVFILT_READ "
+           "(EV_ADD|EV_CLEAR). EVFILT_READ: there is something to read, or the end. EV_ADD: the "
+           "filter is put into the kqueue, or changed there. EV_CLEAR: edge-triggered: told when "
+           "it changes, not as long as it is so. It was done at once (0.010 ms).");
+    expect("kevent(5, [], 0, [{ident=7, filter=EVFILT_READ, flags=EV_ADD|EV_EOF, fflags=ECONNRESET,"
+           " data=0, udata=0}, {ident=8, filter=EVFILT_VNODE, flags=EV_CLEAR, fflags=NOTE_WRITE, "
+           "data=-1, udata=0}], 512, {tv_sec=0, tv_nsec=50000000}) = 2 <0.012300>",
+           "kevent asked the kqueue 5 what is ready, 512 events at most, and was to wait at most "
+           "50 ms. It came back after 12.3 ms: 2 were ready, 7 (tcp localhost:51423) with "
+           "EVFILT_READ (EV_ADD|EV_EOF, ECONNRESET) and 8 with EVFILT_VNODE (EV_CLEAR, NOTE_WRITE)."
+           " EVFILT_READ: there is something to read, or the end. EV_ADD: the filter is put into "
+           "the kqueue, or changed there. EV_EOF: the end: the other side sends no more, or has "
+           "gone; fflags may hold an errno. ECONNRESET: the error that the socket had. "
+           "EVFILT_VNODE: something was done to a file or a folder. EV_CLEAR: edge-triggered: told "
+           "when it changes, not as long as it is so. NOTE_WRITE: the file was written to.");
+    expect("kevent(5, [{ident=9, filter=EVFILT_WRITE, flags=EV_DELETE, fflags=0, data=0, udata=0}],"
+           " 1, [], 0, NULL) = -1 ENOENT (No such file or directory)",
+           "kevent asked the kqueue 5 for 1 change, 9 for EVFILT_WRITE (EV_DELETE). EVFILT_WRITE: "
+           "there is room to write, or nobody reads any more. EV_DELETE: the filter is taken out "
+           "of the kqueue. It failed with ENOENT: that filter is not in the kqueue; EV_ADD comes "
+           "first.");
+}
+
+static void an_io_uring(void **state)
+{
+    (void)state;
+    expect("io_uring_setup(64, {flags=IORING_SETUP_CLAMP, sq_thread_cpu=0, sq_off={head=0}}) = 4",
+           "io_uring_setup asked for a new ring: memory shared with the kernel, one part for "
+           "requests and one for completions; with room for 64 requests. IORING_SETUP_CLAMP: a "
+           "ring that is too large is made as large as may be. It was made: descriptor 4.");
+    expect("io_uring_enter(4, 1, 1, IORING_ENTER_GETEVENTS|IORING_ENTER_EXT_ARG, {sigmask=NULL, "
+           "sigmask_sz=8, min_wait_usec=0, ts={tv_sec=0, tv_nsec=50000000}}, 24) = 1 /* SQ [{fd=7, "
+           "events=POLLIN|IORING_POLL_ADD_MULTI}], CQ [{fd=7, revents=POLLIN}] */ <0.012300>",
+           "io_uring_enter handed the ring 4 1 request, 7 (tcp localhost:51423) for "
+           "POLLIN|IORING_POLL_ADD_MULTI, asked for 1 completion and was to wait at most 50 ms. "
+           "IORING_ENTER_GETEVENTS: it waits for completions. IORING_ENTER_EXT_ARG: a time limit "
+           "for the wait is given. POLLIN: reading would not block. IORING_POLL_ADD_MULTI: the "
+           "request stays and is answered again and again. It came back after 12.3 ms, having "
+           "taken 1 request: 1 was ready, 7 (tcp localhost:51423) with POLLIN.");
+    expect("io_uring_enter(4, 0, 1, IORING_ENTER_GETEVENTS, NULL, 8) = 0 <0.012300>",
+           "io_uring_enter handed the ring 4 0 requests, asked for 1 completion and was to wait "
+           "without a time limit. IORING_ENTER_GETEVENTS: it waits for completions. It came back "
+           "after 12.3 ms.");
+    expect("io_uring_enter(4, 2, 0, 0, NULL, 8) = -1 EBUSY (Device or resource busy) /* SQ [], CQ "
+           "[] */",
+           "io_uring_enter handed the ring 4 2 requests. It failed with EBUSY: completions have to "
+           "be taken out of the ring first.");
+}
+
+static void a_signal(void **state)
+{
+    (void)state;
+    expect("rt_sigtimedwait([IO RT_2], {si_signo=SIGRT_2, si_code=POLL_IN, si_band=65, si_fd=7}, "
+           "{tv_sec=0, tv_nsec=50000000}, 8) = 34 (SIGRT_2) <0.012300>",
+           "rt_sigtimedwait asked for one of the signals [IO RT_2] and was to wait at most 50 ms. "
+           "It came back after 12.3 ms with SIGRT_2, about 7 (tcp localhost:51423): POLL_IN. "
+           "POLL_IN: there is something to read, or the end.");
+    expect("rt_sigtimedwait([IO], {si_signo=SIGIO, si_code=SI_USER, si_pid=1, si_uid=0}, NULL, 8) "
+           "= 29 (SIGIO)",
+           "rt_sigtimedwait asked for one of the signals [IO] and was to wait without a time limit."
+           " It came back with SIGIO: SI_USER. SI_USER: a process has sent it by kill.");
+    expect("rt_sigtimedwait([IO RT_2], 0x7ffd1c, {tv_sec=0, tv_nsec=0}, 8) = -1 EAGAIN (Resource "
+           "temporarily unavailable)",
+           "rt_sigtimedwait asked for one of the signals [IO RT_2] and was only to look, not to "
+           "wait. It failed with EAGAIN: none of the signals came within the time limit.");
+}
+
+static void an_fcntl(void **state)
+{
+    (void)state;
+    expect("fcntl(7, F_SETFL, O_RDWR|O_ASYNC) = 0 <0.000002>",
+           "fcntl changed something about 7 (tcp localhost:51423): F_SETFL to O_RDWR|O_ASYNC. "
+           "F_SETFL: the flags of the open file are set, which all its descriptors share. O_RDWR: "
+           "it can be read and written. O_ASYNC: a signal is sent when reading or writing becomes "
+           "possible. It was done at once (0.002 ms).");
+    expect("fcntl(8, F_SETSIG, SIGRT_2) = 0",
+           "fcntl changed something about 8: F_SETSIG to SIGRT_2. F_SETSIG: this signal is sent in "
+           "place of SIGIO, and says which descriptor it is about. It was done.");
+    expect("fcntl(8, F_SETOWN_EX, {type=F_OWNER_TID, pid=123}) = -1 EBADF (Bad file descriptor)",
+           "fcntl changed something about 8: F_SETOWN_EX to F_OWNER_TID 123. F_SETOWN_EX: this is "
+           "who gets the signals. F_OWNER_TID: one thread. It failed with EBADF: the descriptor is "
+           "not open.");
+}
+
 static void the_errors(void **state)
 {
     static const char *const rows[][2] = {
@@ -165,6 +257,8 @@ static void the_errors(void **state)
         {"epoll_wait(4, [], 0, 9) = -1 EINVAL (x)", "there was to be room for no event"},
         {"epoll_wait(4, [], 1, 9) = -1 EBADF (x)", "the descriptor of the epoll instance"},
         {"poll([], 99999, 9) = -1 EINVAL (x)", "there are more descriptors than allowed"},
+        {"kevent(4, [], 0, [], 0, NULL) = -1 EPIPE (x)", "EPIPE: nobody reads this pipe any"},
+        {"io_uring_enter(4, 0, 1, 0, NULL, 8) = -1 ETIME (x)", "ETIME: the time limit was over"},
         {"poll([], 1, 9) = -1 EOTHER (Some words)", "It failed with EOTHER: Some words."},
         {"poll([], 1, 9) = -1 errno 95 (Some words)", "It failed with errno 95: Some words."},
     };
@@ -178,15 +272,23 @@ static void the_errors(void **state)
     }
 }
 
+static void assert_has_a_meaning(const struct name *name)
+{
+    if (!explain_flag(name->name, strlen(name->name)))
+        fail_msg("%s has none", name->name);
+}
+
 static void every_flag_has_a_meaning(void **state)
 {
+    static const struct name *const tables[] = {names_poll, names_epoll, names_epoll_create,
+                                                names_kqueue, names_filter};
+
     (void)state;
-    for (const struct name *name = names_poll; name->name; name++)
-        if (!explain_flag(name->name, strlen(name->name)))
-            fail_msg("%s has none", name->name);
-    for (const struct name *name = names_epoll; name->name; name++)
-        if (!explain_flag(name->name, strlen(name->name)))
-            fail_msg("%s has none", name->name);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const struct name *name = tables[i]; name->name; name++)
+            assert_has_a_meaning(name);
+    for (const struct name_of_note *note = names_note; note->bit.name; note++)
+        assert_has_a_meaning(&note->bit);
     assert_string_equal(explain_flag("POLLINX", 6), "reading would not block");
     assert_null(explain_flag("POLLINX", 7));
     assert_null(explain_flag("POLLI", 5));
@@ -329,6 +431,16 @@ static const char *const samples[] = {
     "epoll_ctl(4, EPOLL_CTL_ADD, 9, {events=EPOLLIN|EPOLLET, data={u32=9, u64=9}}) = -1 EEXIST "
     "(File exists) <0.000010>",
     "epoll_create1(EPOLL_CLOEXEC)            = 5 <0.000016>",
+    "kevent(5, [{ident=7, filter=EVFILT_READ, flags=EV_ADD, fflags=0, data=0, udata=0x5}], 1, "
+    "[{ident=8, filter=EVFILT_VNODE, flags=EV_CLEAR, fflags=NOTE_WRITE, data=-1, udata=0}], 512, "
+    "{tv_sec=0, tv_nsec=50000000}) = 1 <0.012300>",
+    "io_uring_enter(4, 1, 1, IORING_ENTER_EXT_ARG, {sigmask=NULL, sigmask_sz=8, ts={tv_sec=0, "
+    "tv_nsec=50000000}}, 24) = 1 /* SQ [{fd=7, events=POLLIN}], CQ [{fd=7, revents=POLLIN}] */ "
+    "<0.012300>",
+    "io_uring_setup(64, {flags=IORING_SETUP_CLAMP, sq_off={head=0}}) = 4 <0.000016>",
+    "rt_sigtimedwait([IO RT_2], {si_signo=SIGRT_2, si_code=POLL_IN, si_band=65, si_fd=7}, "
+    "{tv_sec=0, tv_nsec=50000000}, 8) = 34 (SIGRT_2) <0.012300>",
+    "fcntl(8, F_SETOWN_EX, {type=F_OWNER_TID, pid=123}) = 0 <0.000016>",
 };
 
 enum { SAMPLES = sizeof samples / sizeof *samples };
@@ -434,6 +546,10 @@ int main(void)
         cmocka_unit_test(a_select),
         cmocka_unit_test(an_epoll_wait),
         cmocka_unit_test(an_epoll_ctl),
+        cmocka_unit_test(a_kevent),
+        cmocka_unit_test(an_io_uring),
+        cmocka_unit_test(a_signal),
+        cmocka_unit_test(an_fcntl),
         cmocka_unit_test(the_errors),
         cmocka_unit_test(every_flag_has_a_meaning),
         cmocka_unit_test(each_flag_is_explained_once),
