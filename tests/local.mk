@@ -70,6 +70,7 @@ MOST_TESTS = \
 	tests/unit/inspector \
 	tests/unit/keys \
 	tests/unit/kit \
+	tests/unit/kqueue \
 	tests/unit/lines \
 	tests/unit/listen \
 	tests/unit/loop \

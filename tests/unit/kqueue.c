@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is kqueue's own: a kqueue that somebody else has filled, which cannot be asked what is in
+ * it, and what an event's raw holds. The rest is the contract's.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "kit/kit.h"
+#include "pollspin/poller.h"
+
+#ifdef HAVE_KQUEUE_BACKEND
+#include <sys/types.h>
+
+#include <sys/event.h>
+
+struct fixture {
+    struct poller *poller;
+    int ends[2];
+    int calls;
+};
+
+/* The other's data is an address that must not come back. */
+static void put_in(int kq, int ident, int filter, unsigned flags)
+{
+    struct kevent change = {.ident = (uintptr_t)ident};
+
+    change.filter = (__typeof__(change.filter))filter;
+    change.flags = (__typeof__(change.flags))(EV_ADD | flags);
+    change.udata = (__typeof__(change.udata))(uintptr_t)77;
+    assert_int_equal(kevent(kq, &change, 1, NULL, 0, NULL), 0);
+}
+
+static void count_call(void *context, const struct poller_call *call)
+{
+    (void)call;
+    ++*(int *)context;
+}
+
+static void begin(struct fixture *fixture, int kq)
+{
+    fixture->poller = poller_from_fd("kqueue", kq);
+    assert_non_null(fixture->poller);
+    poller_observe(fixture->poller, count_call, &fixture->calls);
+}
+
+static void end(struct fixture *fixture)
+{
+    poller_close(fixture->poller);
+    close(fixture->ends[0]);
+    close(fixture->ends[1]);
+}
+
+static void expect(struct fixture *fixture, unsigned ready, const void *data)
+{
+    struct poller_event event;
+
+    assert_int_equal(poller_wait(fixture->poller, &event, 1, KIT_DEADLINE_NS), 1);
+    assert_int_equal(event.fd, fixture->ends[0]);
+    assert_int_equal(event.ready, ready);
+    assert_ptr_equal(event.data, data);
+}
+
+static void expect_quiet(struct fixture *fixture)
+{
+    struct poller_event event;
+
+    assert_int_equal(poller_wait(fixture->poller, &event, 1, CLOCK_MILLISECOND), 0);
+}
+
+static void what_is_reported_is_in(void **state)
+{
+    struct fixture fixture = {0};
+    int kq = kqueue();
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.ends), 0);
+    put_in(kq, fixture.ends[0], EVFILT_READ, 0);
+    begin(&fixture, kq);
+    assert_int_equal(poller_modify(fixture.poller, fixture.ends[0], POLLER_IN, NULL), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(write(fixture.ends[1], "x", 1), 1);
+    expect(&fixture, POLLER_IN, NULL);
+    assert_int_equal(poller_add(fixture.poller, fixture.ends[0], POLLER_IN, NULL), -1);
+    assert_int_equal(errno, EEXIST);
+    assert_int_equal(
+        poller_modify(fixture.poller, fixture.ends[0], POLLER_IN | POLLER_OUT, &fixture), 0);
+    expect(&fixture, POLLER_IN | POLLER_OUT, &fixture);
+    assert_int_equal(poller_remove(fixture.poller, fixture.ends[0]), 0);
+    expect_quiet(&fixture);
+    end(&fixture);
+}
+
+/* The one who adds knows nothing of the filter that is there, nor of its EV_CLEAR. */
+static void what_is_added_replaces_what_is_in(void **state)
+{
+    struct fixture fixture = {0};
+    int kq = kqueue();
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.ends), 0);
+    put_in(kq, fixture.ends[0], EVFILT_READ, EV_CLEAR);
+    put_in(kq, fixture.ends[0], EVFILT_WRITE, 0);
+    begin(&fixture, kq);
+    assert_int_equal(poller_add(fixture.poller, fixture.ends[0], POLLER_IN, &fixture), 0);
+    expect_quiet(&fixture);
+    assert_int_equal(write(fixture.ends[1], "x", 1), 1);
+    for (int i = 0; i < 3; i++)
+        expect(&fixture, POLLER_IN, &fixture);
+    end(&fixture);
+}
+
+static void the_trigger_is_taken_in_too(void **state)
+{
+    static const unsigned flags[] = {EV_CLEAR, EV_ONESHOT};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        struct fixture fixture = {0};
+        struct poller_event event;
+        int kq = kqueue();
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.ends), 0);
+        put_in(kq, fixture.ends[0], EVFILT_READ, flags[i]);
+        begin(&fixture, kq);
+        assert_int_equal(write(fixture.ends[1], "x", 1), 1);
+        expect(&fixture, POLLER_IN, NULL);
+        poller_wait(fixture.poller, &event, 1, 0); /* an edge may be told once more */
+        expect_quiet(&fixture);
+        end(&fixture);
+    }
+}
+
+#ifdef EVFILT_USER
+/* One that stays triggered would make every wait a look. */
+static void what_is_no_descriptor_is_taken_out(void **state)
+{
+    struct kevent trigger = {.ident = 5, .filter = EVFILT_USER, .fflags = NOTE_TRIGGER};
+    struct fixture fixture = {0};
+    int kq = kqueue();
+    int before;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.ends), 0);
+    put_in(kq, 5, EVFILT_USER, 0);
+    assert_int_equal(kevent(kq, &trigger, 1, NULL, 0, NULL), 0);
+    begin(&fixture, kq);
+    expect_quiet(&fixture);
+    before = fixture.calls;
+    expect_quiet(&fixture);
+    assert_in_range(fixture.calls - before, 1, 3);
+    end(&fixture);
+}
+#else
+static void what_is_no_descriptor_is_taken_out(void **state)
+{
+    (void)state;
+    kit_skip("this system has no EVFILT_USER");
+}
+#endif
+
+static void what_is_no_kqueue_is_refused(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_null(poller_from_fd("kqueue", ends[0]));
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    close(ends[0]);
+    assert_null(poller_from_fd("kqueue", ends[0]));
+    assert_int_equal(errno, EBADF);
+    close(ends[1]);
+}
+
+static void raw_is_the_flags(void **state)
+{
+    struct fixture fixture = {.poller = poller_open("kqueue")};
+    struct poller_event event;
+
+    (void)state;
+    assert_non_null(fixture.poller);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.ends), 0);
+    assert_int_equal(poller_add(fixture.poller, fixture.ends[0], POLLER_IN | POLLER_EDGE, &fixture),
+                     0);
+    assert_int_equal(write(fixture.ends[1], "x", 1), 1);
+    assert_int_equal(poller_wait(fixture.poller, &event, 1, KIT_DEADLINE_NS), 1);
+    assert_int_equal(event.raw & (EV_CLEAR | EV_EOF), EV_CLEAR);
+    assert_int_equal(shutdown(fixture.ends[1], SHUT_WR), 0);
+    assert_int_equal(poller_wait(fixture.poller, &event, 1, KIT_DEADLINE_NS), 1);
+    assert_int_equal(event.raw & (EV_CLEAR | EV_EOF), EV_CLEAR | EV_EOF);
+    assert_int_equal(event.ready, POLLER_IN);
+    end(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_reported_is_in),
+        cmocka_unit_test(what_is_added_replaces_what_is_in),
+        cmocka_unit_test(the_trigger_is_taken_in_too),
+        cmocka_unit_test(what_is_no_descriptor_is_taken_out),
+        cmocka_unit_test(what_is_no_kqueue_is_refused),
+        cmocka_unit_test(raw_is_the_flags),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, kit_cleanup);
+}
+
+#else
+
+static void every_case(void **state)
+{
+    (void)state;
+    kit_skip("no kqueue here, and no libkqueue");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_case)};
+
+    return cmocka_run_group_tests(tests, NULL, kit_cleanup);
+}
+#endif
