@@ -305,6 +305,32 @@ static void a_stopped_watch_hears_nothing(void **state)
     loop_free(loop);
 }
 
+/* Its place in the last batch is another's in this one. */
+static void who_was_told_has_no_place_in_the_next_batch(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor first, second, third;
+
+    (void)state;
+    actor_init(&first, loop, "first");
+    actor_init(&second, loop, "second");
+    actor_init(&third, loop, "third");
+    first.other = &second;
+    actor_watch(&first, FIRST, POLLER_IN);
+    actor_watch(&second, SECOND, POLLER_IN);
+    actor_watch(&third, THIRD, POLLER_IN);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    fake_at(clock_now(), SECOND, POLLER_IN);
+    turn(loop);
+    fake_at(clock_now(), SECOND, 0);
+    fake_at(clock_now(), THIRD, POLLER_IN);
+    first.act = stop_other_watch;
+    turn(loop);
+    fake_expect("set 10 - IN; set 11 - IN; set 12 - IN; wait ever; first IN; second IN; "
+                "wait ever; first IN; set 11 IN -; third IN");
+    loop_free(loop);
+}
+
 static void restart_other_watch(struct actor *actor)
 {
     watch_stop(&actor->other->watch);
@@ -1464,6 +1490,10 @@ static void the_wait_begins_when_all_has_run(void **state)
     timer_set(&slow.timer, begin + 40 * MS);
     turn(loop);
     fake_expect("slow; wait 0");
+    timer_set(&due.timer, loop_now(loop) + 20 * MS);
+    deferred_call(&deferred);
+    turn(loop);
+    fake_expect("call; wait 13ms");
     loop_free(loop);
 }
 
@@ -1819,6 +1849,10 @@ static void an_edge_left_out_is_not_lost(void **state)
     first.act = third.act = NULL;
     watch_want(&edge.watch, 0);
     assert_int_equal(loop_look(loop), 0);
+    watch_want(&edge.watch, POLLER_IN | POLLER_EDGE); /* not told yet, and it would be too late */
+    assert_int_equal(loop_use(loop, without, &refused), -1);
+    assert_int_equal(errno, ENOTSUP);
+    watch_want(&edge.watch, 0);
     assert_int_equal(loop_use(loop, without, &refused), 0);
     loop_free(loop);
 }
@@ -1895,6 +1929,7 @@ int main(void)
         cmocka_unit_test_teardown(an_edge_left_out_is_not_lost, fake_stop),
         cmocka_unit_test_teardown(a_loop_opens_the_best_poller, fake_stop),
         cmocka_unit_test_teardown(a_watch_started_anew_in_its_batch, fake_stop),
+        cmocka_unit_test_teardown(who_was_told_has_no_place_in_the_next_batch, fake_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
