@@ -285,7 +285,9 @@ int poller_wait(struct poller *poller, struct poller_event *events, int max, int
     }
     if (timeout_ns > longest)
         timeout_ns = longest;
-    if (timeout_ns > 0) {
+    if (timeout_ns < 0) {
+        left = -1;
+    } else if (timeout_ns > 0) {
         deadline = clock_now() + timeout_ns;
         left = poller_round_up(timeout_ns, poller->backend->unit_ns);
     }

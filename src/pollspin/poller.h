@@ -94,9 +94,9 @@ int poller_modify(struct poller *poller, int fd, unsigned want, void *data);
  * ENOENT: it is not in. */
 int poller_remove(struct poller *poller, int fd);
 
-/* Waits until something is ready, at most TIMEOUT_NS nanoseconds and never less: -1 without end, 0
- * not at all. Stores up to MAX events, in any order, and returns how many; 0 when the time is
- * over. EINVAL: MAX is less than 1; else as the system call set it. */
+/* Waits until something is ready, at most TIMEOUT_NS nanoseconds and never less: 0 not at all, a
+ * negative time without end. Stores up to MAX events, in any order, and returns how many; 0 when
+ * the time is over. EINVAL: MAX is less than 1; else as the system call set it. */
 int poller_wait(struct poller *poller, struct poller_event *events, int max, int64_t timeout_ns);
 
 /* Writes what ERROR, the errno of a failed poller_add of FD, means here: "select holds descriptors

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ static void its_descriptor(struct subject *subject)
     if (has_object(subject)) {
         assert_true(fd >= 0);
         assert_int_equal(poller_fd(subject->poller), fd);
+        assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
         return;
     }
     assert_int_equal(fd, -1);

@@ -89,17 +89,22 @@ static void rounded_up(struct subject *subject)
 
 static void waits_without_end(struct subject *subject)
 {
+    static const int64_t endless[] = {-1, -2, INT64_MIN};
     struct poller_event event;
     int ends[2];
     pid_t child;
 
     subject_pipe(subject, ends);
     subject_add(subject, ends[0], POLLER_IN);
-    child = subject_write_later(ends[1], 20 * CLOCK_MILLISECOND);
-    assert_int_equal(poller_wait(subject->poller, &event, 1, -1), 1);
-    assert_int_equal(event.ready, POLLER_IN);
-    assert_endless(subject);
-    subject_end_child(child);
+    for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
+        subject->waits = 0;
+        child = subject_write_later(ends[1], 20 * CLOCK_MILLISECOND);
+        assert_int_equal(poller_wait(subject->poller, &event, 1, endless[i]), 1);
+        assert_int_equal(event.ready, POLLER_IN);
+        assert_endless(subject);
+        subject_end_child(child);
+        subject_read(ends[0], "x");
+    }
 }
 
 /* The longest time there is must not become a short one. */

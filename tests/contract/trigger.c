@@ -43,6 +43,63 @@ static void modify_keeps_and_drops_edge(struct subject *subject)
         assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
 }
 
+/* What is so when it is asked for is news, to poller_add and to poller_modify alike. */
+static void edge_of_what_is_so_already(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pair(subject, ends);
+    subject_write(ends[1], "x");
+    subject_add(subject, ends[0], POLLER_IN | POLLER_OUT | POLLER_EDGE);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN | POLLER_OUT);
+    subject_quiet(subject, 0);
+    assert_int_equal(poller_remove(subject->poller, ends[0]), 0);
+    subject_add(subject, ends[0], POLLER_IN | POLLER_EDGE);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
+    subject_quiet(subject, 0);
+}
+
+/* Each modify has the flags that it is given, and none of the one before. */
+static void modify_takes_the_flags_it_is_given(struct subject *subject)
+{
+    static const unsigned triggers[] = {0, POLLER_ONESHOT, POLLER_EDGE,
+                                        POLLER_EDGE | POLLER_ONESHOT};
+    int ends[2];
+
+    subject_pipe(subject, ends);
+    subject_write(ends[1], "x");
+    subject_add(subject, ends[0], POLLER_IN);
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned before = triggers[i / 4];
+        unsigned after = triggers[i % 4];
+
+        if (!poller_supports(subject->poller, before | after))
+            continue;
+        change(subject, ends[0], POLLER_IN | before);
+        change(subject, ends[0], POLLER_IN | after);
+        assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
+        if (after == 0)
+            assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
+        else
+            subject_quiet(subject, 0);
+    }
+}
+
+/* A modify that is refused arms nothing. */
+static void one_shot_stays_fired_when_modify_fails(struct subject *subject)
+{
+    int ends[2];
+
+    subject_pipe(subject, ends);
+    subject_write(ends[1], "x");
+    subject_add(subject, ends[0], POLLER_IN | POLLER_ONESHOT);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
+    assert_int_equal(poller_modify(subject->poller, ends[0], POLLER_IN | POLLER_ERR, NULL), -1);
+    subject_quiet(subject, 0);
+    change(subject, ends[0], POLLER_IN | POLLER_ONESHOT);
+    assert_int_equal(subject_ready(subject, ends[0]), POLLER_IN);
+}
+
 static void one_shot_fires_once(struct subject *subject)
 {
     int ends[2];
@@ -145,6 +202,10 @@ static void edge_of_a_file(struct subject *subject)
 const struct contract_case contract_trigger[] = {
     {"edge reports changes", edge_reports_changes, POLLER_EDGE},
     {"modify keeps and drops edge", modify_keeps_and_drops_edge, POLLER_EDGE},
+    {"edge of what is so already", edge_of_what_is_so_already, POLLER_EDGE},
+    {"modify takes the flags it is given", modify_takes_the_flags_it_is_given, POLLER_ONESHOT},
+    {"one-shot stays fired when modify fails", one_shot_stays_fired_when_modify_fails,
+     POLLER_ONESHOT},
     {"one-shot is silent until modify", one_shot_fires_once, POLLER_ONESHOT},
     {"one-shot that fired hides the hang-up", one_shot_hides_the_hangup, POLLER_ONESHOT},
     {"one-shot of a hang-up", one_shot_of_a_hangup, POLLER_ONESHOT},
