@@ -2,7 +2,8 @@
 /*
  * The inspector tells the truth: what --inspect writes is, line by line, what strace(1) saw of the
  * same process -- arguments, results, names, and descriptor numbers too. The times that a call took
- * are each observer's own.
+ * are each observer's own. strace cannot see what lies in io_uring's rings, which our lines tell in
+ * a comment, and before version 7 it shows only the address of that call's time limit.
  */
 #include "config.h"
 
@@ -10,9 +11,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "e2e/backends.h"
 #include "kit/kit.h"
 
 enum { CALLS = 200 };
+
+/* Where strace shows an address only, LINE may show what is there. */
+static void forget_limit(char *line, const char *strace_line)
+{
+    static const char before[] = "IORING_ENTER_EXT_ARG, ";
+    char *limit = strstr(line, before);
+
+    if (!limit || !strstr(strace_line, "IORING_ENTER_EXT_ARG, 0x"))
+        return;
+    limit += strlen(before);
+    assert_non_null(strrchr(limit, ','));
+    memmove(limit, strrchr(limit, ','), strlen(strrchr(limit, ',')) + 1);
+}
 
 /* Cuts what the two may differ in: the duration at the end, and the time that select had left,
  * which the kernel tells strace in nanoseconds and libc tells us in microseconds. */
@@ -20,10 +35,13 @@ static void normalise(char *line)
 {
     char *left = strstr(line, "left {");
     char *duration = strrchr(line, '<');
+    char *comment = strstr(line, " /* ");
 
     line[strcspn(line, "\n")] = '\0';
     if (duration && strstr(line, " <"))
         *strrchr(line, ' ') = '\0';
+    if (comment)
+        *comment = '\0';
     if (left)
         memmove(left + strlen("left"), strchr(left, '}') + 1, strlen(strchr(left, '}') + 1) + 1);
 }
@@ -89,6 +107,8 @@ static int compare(const char *strace_path, const char *inspect_path)
     assert_non_null(inspect);
     while (next_call(strace, strace_line, LINE)) {
         assert_true(next_call(inspect, inspect_line, LINE));
+        forget_limit(inspect_line, strace_line);
+        forget_limit(strace_line, strace_line);
         assert_string_equal(inspect_line, strace_line);
         same++;
     }
@@ -100,7 +120,7 @@ static int compare(const char *strace_path, const char *inspect_path)
 
 static void lines_are_the_same(void **state)
 {
-    const char *backend = *state;
+    const char *backend = backend_of(state);
     char strace_path[256];
     char inspect_path[256];
     char inspect[300];
@@ -113,24 +133,25 @@ static void lines_are_the_same(void **state)
     snprintf(inspect_path, sizeof inspect_path, "%s/inspect", kit_folder());
     snprintf(inspect, sizeof inspect, "--inspect=%s", inspect_path);
     {
-        const char *const argv[] = {"strace",
-                                    "-v",
-                                    "-a",
-                                    "1",
-                                    "-o",
-                                    strace_path,
-                                    "-e",
-                                    "trace=?select,?pselect6,?poll,?ppoll,?epoll_create1,?epoll_"
-                                    "ctl,?epoll_wait,?epoll_pwait,?rt_sigtimedwait,?fcntl",
-                                    kit_program("pollspin"),
-                                    "--plain",
-                                    "--demo-interval=0.2",
-                                    "--tick=2",
-                                    "--lines=16",
-                                    inspect,
-                                    "--backend",
-                                    backend,
-                                    NULL};
+        const char *const argv[] = {
+            "strace",
+            "-v",
+            "-a",
+            "1",
+            "-o",
+            strace_path,
+            "-e",
+            "trace=?select,?pselect6,?poll,?ppoll,?epoll_create1,?epoll_"
+            "ctl,?epoll_wait,?epoll_pwait,?rt_sigtimedwait,?fcntl,?io_uring_enter",
+            kit_program("pollspin"),
+            "--plain",
+            "--demo-interval=0.2",
+            "--tick=2",
+            "--lines=16",
+            inspect,
+            "--backend",
+            backend,
+            NULL};
 
         assert_int_equal(kit_terminal_end(kit_terminal(24, 80, argv)), 0);
     }
@@ -149,6 +170,8 @@ int main(void)
          "epoll"},
         {"sigio: the inspector's lines are strace's", lines_are_the_same, NULL, kit_cleanup,
          "sigio"},
+        {"uring: the inspector's lines are strace's", lines_are_the_same, NULL, kit_cleanup,
+         "uring"},
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
