@@ -122,6 +122,9 @@ tests_e2e_selftest_CPPFLAGS = $(AM_CPPFLAGS) -DMANUAL='"$(abs_top_srcdir)/doc/po
 # To be a system without pidfd_open(2).
 tests_unit_child_LDFLAGS = -Wl,--wrap=syscall
 
+# To be a system without /proc, and one that has too many watches.
+tests_unit_file_watch_LDFLAGS = -Wl,--wrap=inotify_add_watch
+
 # What stands between the library and libc there, so that it can be made to fail.
 tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe -Wl,--wrap=read \
 	-Wl,--wrap=write -Wl,--wrap=fcntl -Wl,--wrap=open -Wl,--wrap=fstat -Wl,--wrap=fopen \
