@@ -23,7 +23,9 @@
  * close(2): everything is looked at once a second.
  *
  * Where the queue of signals is full (RLIMIT_SIGPENDING), the kernel sends SIGIO in place of the
- * real-time signal, and does not say for which file: everything is looked at.
+ * real-time signal, and does not say for which file: everything is looked at. The queue grows with
+ * each write at the other end, also while nobody waits, and a long one is slow: the kernel walks
+ * all of it for every other signal that it delivers.
  *
  * What a signal does by default is to end the process. So both are blocked from open to close in
  * the thread that waits, and the real-time one is ignored besides: a blocked signal is queued all
@@ -564,6 +566,7 @@ static int sio_take(struct poller *poller, int64_t timeout_ns)
     int64_t begin = backend_begin(poller);
 
     call.result = sigtimedwait(&state->signals, &state->info, args.timeout);
+    call.told = call.result > 0 ? 1 : errno == EAGAIN ? 0 : -1;
     backend_end(poller, begin, &call);
     return (int)call.result;
 }
@@ -673,6 +676,7 @@ const struct poller_backend backend_sigio = {
     .supports = POLLSET_SUPPORTS,
     .unit_ns = 1,
     .is_lesson = true,
+    .sets_told = true,
     .open = sio_open,
     .close = sio_close,
     .set = sio_set,
