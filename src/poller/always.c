@@ -59,8 +59,9 @@ int always_set(struct poller *poller, struct always *always, int fd, unsigned wa
     return 0;
 }
 
-/* Edge and one-shot report them once, until poller_modify; one that was closed is not a file any
- * more, and would be ready for ever. */
+/* Edge and one-shot report them once, until poller_modify. They are taken out behind the scan: the
+ * last one takes the place of one that is, and would be met twice by a scan that has begun behind
+ * it. One that was closed is not a file any more, and would be ready for ever. */
 static int always_collect(struct poller *poller, struct always *always, struct poller_event *events,
                           int max)
 {
@@ -74,12 +75,11 @@ static int always_collect(struct poller *poller, struct always *always, struct p
         events[i] = (struct poller_event){.fd = fd, .ready = POLLER_INVALID};
         if (backend_is_open(fd))
             events[i].ready = want & (POLLER_IN | POLLER_OUT);
-        if (want & (POLLER_EDGE | POLLER_ONESHOT))
-            always_delete(poller, always, fd);
-        else
-            index++;
-        always->next = index;
+        always->next = index + 1;
     }
+    for (int i = 0; i < count; i++)
+        if (poller->entries[events[i].fd].want & (POLLER_EDGE | POLLER_ONESHOT))
+            always_delete(poller, always, events[i].fd);
     return count;
 }
 

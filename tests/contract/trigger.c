@@ -187,6 +187,25 @@ static void one_shot_of_a_file(struct subject *subject)
         assert_int_equal(subject_ready(subject, file), POLLER_IN);
 }
 
+/* The wait for two makes the next one begin with the third. */
+static void one_shot_among_files(struct subject *subject)
+{
+    struct poller_event events[3];
+    int files[3];
+
+    for (int i = 0; i < 3; i++) {
+        files[i] = subject_file(subject, 1);
+        subject_add(subject, files[i], POLLER_IN);
+    }
+    assert_int_equal(poller_wait(subject->poller, events, 2, 0), 2);
+    for (int i = 0; i < 3; i++)
+        change(subject, files[i], i == 0 ? POLLER_IN | POLLER_ONESHOT : POLLER_IN);
+    assert_int_equal(poller_wait(subject->poller, events, 3, 0), 3);
+    assert_int_not_equal(events[0].fd, events[1].fd);
+    assert_int_not_equal(events[0].fd, events[2].fd);
+    assert_int_not_equal(events[1].fd, events[2].fd);
+}
+
 static void edge_of_a_file(struct subject *subject)
 {
     int file = subject_file(subject, 1);
@@ -211,6 +230,7 @@ const struct contract_case contract_trigger[] = {
     {"one-shot of a hang-up", one_shot_of_a_hangup, POLLER_ONESHOT},
     {"one-shots that do not fit are not lost", one_shots_that_do_not_fit, POLLER_ONESHOT},
     {"one-shot of a file", one_shot_of_a_file, POLLER_ONESHOT},
+    {"one-shot among files", one_shot_among_files, POLLER_ONESHOT},
     {"edge of a file", edge_of_a_file, POLLER_EDGE},
     {0},
 };
