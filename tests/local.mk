@@ -9,6 +9,7 @@ check_LIBRARIES = libtestkit.a
 libtestkit_a_SOURCES = \
 	tests/kit/child.c tests/kit/inside.h \
 	tests/kit/client.c tests/kit/client.h \
+	tests/kit/counted.c \
 	tests/kit/fake.c tests/kit/fake.h \
 	tests/kit/kit.c tests/kit/kit.h \
 	tests/kit/peer.c tests/kit/peer.h \
@@ -131,7 +132,8 @@ tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe
 	-Wl,--wrap=poll -Wl,--wrap=select -Wl,--wrap=sigaction -Wl,--wrap=sigtimedwait \
 	-Wl,--wrap=pthread_sigmask -Wl,--wrap=waitpid -Wl,--wrap=syscall -Wl,--wrap=epoll_create1 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=dup3 -Wl,--wrap=inotify_init1 \
-	-Wl,--wrap=inotify_add_watch
+	-Wl,--wrap=inotify_add_watch -Wl,--wrap=malloc -Wl,--wrap=send -Wl,--wrap=ttyname_r \
+	-Wl,--wrap=waitid -Wl,--wrap=getsockopt -Wl,--wrap=io_uring_queue_init_params
 
 # Measurements, each printing a table: `make bench`.
 BENCHES = \
@@ -207,7 +209,8 @@ coverage:
 		{ echo "make coverage needs gcovr; ./bootstrap check installs it" >&2; exit 1; }
 	@rm -rf coverage && mkdir coverage && options=`./config.status --config` && cd coverage && \
 		eval "'$(abs_srcdir)/configure' -q $$options --disable-shared" \
-			"CFLAGS='-g -O0 --coverage' CPPFLAGS='$(CPPFLAGS) -DNDEBUG'" && \
+			"CFLAGS='-g -O0 --coverage' CPPFLAGS='$(CPPFLAGS) -DNDEBUG -DKIT_COUNTED'" \
+			"LDFLAGS='$(LDFLAGS) -Wl,--wrap=_exit'" && \
 		$(MAKE) -s $(COVERED) && \
 		{ $(MAKE) -s check-covered >check.log || { cat check.log; exit 1; }; } && tail -n 1 check.log
 	@cd $(srcdir) && gcovr --branches --print-summary --fail-under-branch 95 --root . \
