@@ -728,7 +728,7 @@ static void tab_shows_what_is_possible(void **state)
     } tries[] = {
         {"/s\t", "-- spinner step stats"},
         {"/st\t", "-- step stats"},
-        {"/backend \t", "epoll poll select"},
+        {"/backend \t", "poll select sigio"},
         {"/spinner \t", "classic"},
     };
     struct full full;
