@@ -171,6 +171,12 @@ static bool has_pidfd(void)
     return answer;
 }
 
+/* Fewer are no fault: libkqueue closes what is its own some time after the poller. */
+static void assert_no_more_than(int descriptors)
+{
+    assert_in_range(kit_descriptors(getpid()), 0, descriptors);
+}
+
 static struct loop *opened;
 
 static struct loop *open_loop(void **state)
@@ -240,7 +246,7 @@ static void its_status_is_told(void **state)
     assert_int_equal(loop_look(loop), 0);
     assert_int_equal(seen.calls, 1);
     if (refusal == 0)
-        assert_int_equal(kit_descriptors(getpid()), descriptors);
+        assert_no_more_than(descriptors);
 }
 
 static void the_signal_that_killed_it_is_told(void **state)
@@ -438,7 +444,7 @@ static void what_is_no_process(void **state)
     assert_int_equal(child_start(&seen.child, loop, -1), -1);
     assert_int_equal(errno, EINVAL);
     child_stop(&seen.child);
-    assert_int_equal(kit_descriptors(getpid()), descriptors);
+    assert_no_more_than(descriptors);
 }
 
 static void the_loop_may_go_first(void **state)
@@ -446,14 +452,15 @@ static void the_loop_may_go_first(void **state)
     struct gate gate;
     static struct seen seen;
     struct sigaction now;
-    int descriptors;
+    int fd;
 
     gate_init(&gate);
-    descriptors = kit_descriptors(getpid());
     seen_start(&seen, open_loop(state), begin(&gate, 6));
+    fd = seen.child.watch.fd;
+    assert_int_equal(fd >= 0, refusal == 0);
     loop_free(opened);
     opened = NULL;
-    assert_int_equal(kit_descriptors(getpid()), descriptors);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
     child_stop(&seen.child);
     gate_open(&gate);
     reap(seen.child.pid);

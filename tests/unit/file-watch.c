@@ -67,6 +67,12 @@ static void on_change(void *owner, unsigned changes)
         seen->act(seen);
 }
 
+/* Fewer are no fault: libkqueue closes what is its own some time after the poller. */
+static void assert_no_more_than(int descriptors)
+{
+    assert_in_range(kit_descriptors(getpid()), 0, descriptors);
+}
+
 static struct loop *opened;
 static const char *folder; /* in which all that a test does is done */
 
@@ -140,7 +146,7 @@ static void seen_fails(struct loop *loop, const char *name, unsigned want, int e
     assert_int_equal(file_watch_start(&seen.file, loop, path_of(name), want), -1);
     assert_int_equal(errno, error);
     file_watch_stop(&seen.file);
-    assert_int_equal(kit_descriptors(getpid()), descriptors);
+    assert_no_more_than(descriptors);
 }
 
 static void quiet(struct seen *seen)
@@ -389,7 +395,7 @@ static void several_watches_of_one_file(void **state)
     file_watch_stop(&seen[1].file);
     file_watch_stop(&seen[1].file); /* twice does no harm */
     file_watch_stop(&seen[2].file);
-    assert_int_equal(kit_descriptors(getpid()), descriptors);
+    assert_no_more_than(descriptors);
 }
 
 static void it_can_be_started_again(void **state)
@@ -494,7 +500,7 @@ static void a_handler_may_stop_all(void **state)
     put("file", 0, 1);
     turns_until(loop, quartet[0].calls > 0);
     assert_int_equal(quartet[1].calls + quartet[2].calls + quartet[3].calls, 0);
-    assert_int_equal(kit_descriptors(getpid()), descriptors);
+    assert_no_more_than(descriptors);
 }
 
 static bool is_freed;
@@ -532,7 +538,7 @@ static void the_loop_may_go_first(void **state)
     loop_free(opened);
     opened = NULL;
     file_watch_stop(&seen[0].file);
-    assert_int_equal(kit_descriptors(getpid()), descriptors);
+    assert_no_more_than(descriptors);
 }
 
 /* ---- where something is missing ---- */

@@ -419,8 +419,8 @@ static void real_time_signals_are_told(void **state)
     (void)state;
     for (int i = 0; i < 2; i++) {
         assert_int_equal(loop_signal(seen.loop, signos[i], on_signal, &seen), 0);
-        raise(signos[i]);
-        raise(signos[i]);
+        if (raise(signos[i]) != 0 || raise(signos[i]) != 0)
+            kit_skip("this user has no room for more real-time signals now");
         turn(seen.loop);
         assert_int_equal(seen.count, i + 1);
         assert_int_equal(seen.signos[i], signos[i]);
