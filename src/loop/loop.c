@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "loop/inside.h"
+#include "poller/backend.h"
 #include "pollspin/loop.h"
 
 struct loop *loop_new(struct poller *poller)
@@ -348,8 +349,9 @@ static void loop_tell(struct loop *loop)
  * close, a stop -- is done first: the wait then only looks. */
 static int64_t loop_timeout(const struct loop *loop)
 {
+    int64_t longest = INT64_MAX / 4; /* 73 years: then the loop looks whether it is time */
     const struct timer *next;
-    int64_t now;
+    int64_t left;
 
     if (loop->is_looking || loop->is_dirty || loop->is_stopped || !list_is_empty(&loop->deferred) ||
         !list_is_empty(&loop->changed) || !list_is_empty(&loop->closing))
@@ -357,21 +359,27 @@ static int64_t loop_timeout(const struct loop *loop)
     next = timers_next(&loop->timers);
     if (!next)
         return -1;
-    now = loop_now(loop);
-    return next->node.due > now ? next->node.due - now : 0;
+    if (next->node.due <= loop_now(loop))
+        return 0;
+    left = next->node.due - loop_now(loop);
+    return left < longest ? left : longest;
 }
 
-/* Step 5, but for the clock. What is called before may exchange the poller, and may stop the loop,
- * which then must not wait for ever. */
+/* Step 5, but for the clock, which has just been read where there is a time limit. What is called
+ * before may take its time, may exchange the poller, and may stop the loop, which then must not
+ * wait for ever. */
 static int loop_wait(struct loop *loop)
 {
     int64_t timeout_ns = loop_timeout(loop);
 
-    if (loop->before_wait)
+    if (loop->before_wait) {
         loop->before_wait(loop->waiter, timeout_ns);
+        loop->is_now_old = true;
+    }
     if (loop->is_stopped)
         timeout_ns = 0;
-    return poller_wait(loop->poller, loop->batch, LOOP_BATCH, timeout_ns);
+    return backend_wait(loop->poller, loop->batch, LOOP_BATCH, timeout_ns,
+                        timeout_ns > 0 ? loop_now(loop) + timeout_ns : 0);
 }
 
 /* Closed behind our back. */

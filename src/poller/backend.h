@@ -92,6 +92,11 @@ static inline struct poller_entry *backend_entry(struct poller *poller, int fd)
  * ENOTSUP: the backend cannot ask for that. */
 int backend_take_in(struct poller *poller, int fd, unsigned want);
 
+/* As poller_wait, where the caller has read the clock: the wait is over at DEADLINE. TIMEOUT_NS, of
+ * which -1 and 0 need no DEADLINE, is at most INT64_MAX / 4. */
+int backend_wait(struct poller *poller, struct poller_event *events, int max, int64_t timeout_ns,
+                 int64_t deadline);
+
 /* Around each system call: `begin = backend_begin(p); n = poll(...); backend_end(p, begin, &call)`.
  * Both do nothing, and begin is 0, where nobody observes. errno survives. */
 static inline int64_t backend_begin(const struct poller *poller)

@@ -276,20 +276,23 @@ int poller_wait(struct poller *poller, struct poller_event *events, int max, int
 {
     int64_t longest = INT64_MAX / 4;
     int64_t deadline = 0;
-    int64_t left = timeout_ns;
+
+    if (timeout_ns > longest)
+        timeout_ns = longest;
+    if (timeout_ns > 0)
+        deadline = clock_now() + timeout_ns;
+    return backend_wait(poller, events, max, timeout_ns, deadline);
+}
+
+int backend_wait(struct poller *poller, struct poller_event *events, int max, int64_t timeout_ns,
+                 int64_t deadline)
+{
+    int64_t left = timeout_ns < 0 ? -1 : poller_round_up(timeout_ns, poller->backend->unit_ns);
     int n;
 
     if (max < 1) {
         errno = EINVAL;
         return -1;
-    }
-    if (timeout_ns > longest)
-        timeout_ns = longest;
-    if (timeout_ns < 0) {
-        left = -1;
-    } else if (timeout_ns > 0) {
-        deadline = clock_now() + timeout_ns;
-        left = poller_round_up(timeout_ns, poller->backend->unit_ns);
     }
     for (;;) {
         n = poller->backend->wait(poller, left, events, max);
