@@ -46,6 +46,7 @@ struct poller_backend {
     int64_t unit_ns;     /* a timeout is rounded up to a multiple of this */
     int limit;           /* descriptors are below this number; 0: no limit */
     bool is_lesson;
+    bool sets_told; /* sets told of its waits, which do not return how many were ready */
 
     /* Sets poller->state. Returns 0 or -1 with errno. */
     int (*open)(struct poller *poller);

@@ -370,6 +370,8 @@ void backend_end(const struct poller *poller, int64_t begin, struct poller_call 
     call->begin_ns = begin;
     call->end_ns = clock_now();
     call->error = call->result == -1 ? error : 0;
+    if (call->is_wait && !poller->backend->sets_told)
+        call->told = (int)call->result;
     poller->observer(poller->context, call);
     errno = error;
 }

@@ -566,6 +566,7 @@ static int sio_take(struct poller *poller, int64_t timeout_ns)
     int64_t begin = backend_begin(poller);
 
     call.result = sigtimedwait(&state->signals, &state->info, args.timeout);
+    call.told = call.result > 0 ? 1 : errno == EAGAIN ? 0 : -1;
     backend_end(poller, begin, &call);
     return (int)call.result;
 }
@@ -675,6 +676,7 @@ const struct poller_backend backend_sigio = {
     .supports = POLLSET_SUPPORTS,
     .unit_ns = 1,
     .is_lesson = true,
+    .sets_told = true,
     .open = sio_open,
     .close = sio_close,
     .set = sio_set,

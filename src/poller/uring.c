@@ -166,14 +166,11 @@ static void ur_print_asked(struct text *text, const struct io_uring_sqe *sqe)
 static void ur_print_done(struct text *text, const struct io_uring_cqe *cqe)
 {
     text_add(text, "{fd=%d, revents=", ur_fd_of(cqe->user_data));
-    if (cqe->res == -EBADF)
-        text_add(text, "EBADF}");
-    else if (cqe->res == -ECANCELED)
-        text_add(text, "ECANCELED}");
-    else {
+    if (cqe->res < 0)
+        names_add_errno(text, -cqe->res);
+    else
         names_add_flags(text, names_poll, (unsigned)cqe->res);
-        text_add(text, "}");
-    }
+    text_add(text, "}");
 }
 
 /* What was in the rings, as a comment: strace(1) cannot see it. It lies there until the next call.
@@ -249,6 +246,7 @@ static int ur_enter(const struct poller *poller, bool is_wait, unsigned min, int
         syscall(SYS_io_uring_enter, ring->ring_fd, args.asked_end - args.asked, min, args.flags,
                 has_limit ? &limit : NULL, has_limit ? sizeof limit : (size_t)UR_SIGSET);
     args.done_end = io_uring_smp_load_acquire(ring->cq.ktail);
+    call.told = call.result < 0 && errno != ETIME ? -1 : (int)(args.done_end - args.done);
     backend_end(poller, begin, &call);
     state->expected = 0;
     return call.result < 0 ? errno : 0;
@@ -656,6 +654,7 @@ const struct poller_backend backend_uring = {
     .supports = POLLER_IN | POLLER_OUT | POLLER_PRI | POLLER_RDHUP | POLLER_EDGE | POLLER_ONESHOT,
     .native = POLLER_EDGE | POLLER_ONESHOT,
     .unit_ns = 1,
+    .sets_told = true,
     .open = ur_open,
     .close = ur_close,
     .set = ur_set,

@@ -122,6 +122,7 @@ struct poller_call {
     int is_wait;      /* a wait, else a registration */
     long result;      /* what it returned */
     int error;        /* errno where result is -1, else 0 */
+    int told;         /* a wait: how many it told of; 0: its time was over; -1: it failed */
     int64_t begin_ns; /* monotonic time before the call and after it */
     int64_t end_ns;
     int64_t timeout_ns;                  /* a wait's time limit as the kernel got it; -1: none */

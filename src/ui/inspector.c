@@ -72,8 +72,8 @@ static void note_wait(struct inspector *inspector, const struct poller_call *cal
         inspector->asked_begin = call->begin_ns;
     inspector->asked_end = call->end_ns;
     totals->waits++;
-    totals->timeouts += call->result == 0;
-    totals->events += call->result > 0 ? (uint64_t)call->result : 0;
+    totals->timeouts += call->told == 0;
+    totals->events += call->told > 0 ? (uint64_t)call->told : 0;
     totals->waiting_ns += call->end_ns - call->begin_ns;
     inspector->last_wait = inspector->ring.count;
     inspector->backend = poller_name(loop_poller(inspector->loop));
@@ -497,11 +497,11 @@ static void add_table_row(struct row *row, const struct watches *watches, size_t
 
 static enum row_style style_of(const struct ring_call *call)
 {
-    if (call->result < 0)
+    if (call->is_wait ? call->told < 0 : call->result < 0)
         return ROW_BAD;
     if (!call->is_wait)
         return ROW_PLAIN;
-    return call->result > 0 ? ROW_GOOD : ROW_DIM;
+    return call->told > 0 ? ROW_GOOD : ROW_DIM;
 }
 
 /* The number + 1 of the call in the lowest of ROWS: the newest, or the newest of the list that

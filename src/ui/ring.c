@@ -228,6 +228,7 @@ void ring_add(struct ring *ring, const struct poller_call *call, const char *tex
     next->is_wait = call->is_wait;
     next->result = call->result;
     next->error = call->error;
+    next->told = call->told;
     next->took_ns = call->end_ns - call->begin_ns;
     if (!text)
         return;

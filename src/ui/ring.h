@@ -35,6 +35,7 @@ struct ring_call {
     bool is_wait;
     long result;
     int error;
+    int told;
     int64_t took_ns;
     char *text;
     size_t length; /* of the text; 0: it was not kept */

@@ -56,8 +56,8 @@ void slices_add_wait(struct slices *slices, const struct poller_call *call)
     if (!slice)
         return;
     slice->waits++;
-    slice->timeouts += call->result == 0;
-    slice->events += call->result > 0 ? (uint32_t)call->result : 0;
+    slice->timeouts += call->told == 0;
+    slice->events += call->told > 0 ? (uint32_t)call->told : 0;
     for (; number <= last; number++) {
         int64_t begin = greater(call->begin_ns, number * SLICES_NS);
         int64_t end = lesser(call->end_ns, (number + 1) * SLICES_NS);

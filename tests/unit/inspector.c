@@ -90,8 +90,11 @@ static void work(int64_t ns)
 /* A call that took NS. */
 static void call(const char *name, bool is_wait, long result, int64_t ns, const char *text)
 {
-    struct poller_call call = {
-        .name = name, .is_wait = is_wait, .result = result, .begin_ns = clock_now()};
+    struct poller_call call = {.name = name,
+                               .is_wait = is_wait,
+                               .result = result,
+                               .told = (int)result,
+                               .begin_ns = clock_now()};
 
     fake_advance(ns);
     call.end_ns = clock_now();
