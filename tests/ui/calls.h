@@ -79,7 +79,7 @@ static inline void calls_read(struct calls *calls)
 static inline size_t call_name(const char *line)
 {
     static const char *const names[] = {"epoll_wait", "epoll_pwait", "epoll_ctl", "poll",
-                                        "ppoll",      "select",      "pselect6"};
+                                        "ppoll",      "select",      "pselect6",  "io_uring_enter"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t n = strlen(names[i]);
@@ -92,6 +92,8 @@ static inline size_t call_name(const char *line)
 
 static inline bool call_is_wait(const char *line)
 {
+    if (strncmp(line, "io_uring_enter", strlen("io_uring_enter")) == 0)
+        return strstr(line, "IORING_ENTER_GETEVENTS") != NULL;
     return call_name(line) > 0 && strncmp(line, "epoll_ctl", strlen("epoll_ctl")) != 0;
 }
 
