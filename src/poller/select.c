@@ -239,7 +239,29 @@ static int sel_find_invalid(struct sel_state *state, struct poller_event *events
     return stored;
 }
 
-/* Takes from the sets what FD is ready for, and from *N, which counts bits, how much that is. */
+/* Returns what is in any of the sets. */
+static fd_set sel_union(const struct sel_state *state, const fd_set got[SEL_KINDS])
+{
+    fd_set any;
+
+    FD_ZERO(&any);
+    for (int kind = 0; kind < SEL_KINDS; kind++)
+        for (size_t i = 0; state->members[kind] > 0 && i < sizeof any; i++)
+            ((unsigned char *)&any)[i] |= ((const unsigned char *)&got[kind])[i];
+    return any;
+}
+
+/* Whether none of the SEL_BITS descriptors from FD on is in SET. */
+static bool sel_is_empty_from(const fd_set *set, int fd)
+{
+    sel_word word;
+
+    memcpy(&word, (const char *)set + fd / CHAR_BIT, sizeof word);
+    return word == 0;
+}
+
+/* What FD is ready for, of which *N, that counts bits, is less then: one descriptor can be in all
+ * three sets. */
 static unsigned sel_ready(const struct sel_state *state, int fd, const fd_set got[SEL_KINDS],
                           int *n)
 {
@@ -253,40 +275,25 @@ static unsigned sel_ready(const struct sel_state *state, int fd, const fd_set go
     return ready;
 }
 
-/* Whether none of the SEL_BITS descriptors from FD on is ready: they share a word of each set. */
-static bool sel_none_ready(const struct sel_state *state, int fd, const fd_set got[SEL_KINDS])
-{
-    sel_word word;
-
-    for (int kind = 0; kind < SEL_KINDS; kind++)
-        if (state->members[kind] > 0) {
-            memcpy(&word, (const char *)&got[kind] + fd / CHAR_BIT, sizeof word);
-            if (word != 0)
-                return false;
-        }
-    return true;
-}
-
 /* Goes around once from where the last one ended. What is ready is rare, as a rule, so it looks at
  * many at once where it can. */
 static int sel_collect(struct sel_state *state, int n, const fd_set got[SEL_KINDS],
                        struct poller_event *events, int max)
 {
+    fd_set any = sel_union(state, got);
     int stored = 0;
     int fd = state->next < state->nfds ? state->next : 0;
     int step;
 
     for (int seen = 0; seen < state->nfds && stored < max && n > 0; seen += step) {
-        unsigned ready = 0;
-
-        if (fd % SEL_BITS == 0 && sel_none_ready(state, fd, got)) {
+        step = 1;
+        if (fd % SEL_BITS == 0 && sel_is_empty_from(&any, fd)) {
             step = state->nfds - fd < SEL_BITS ? state->nfds - fd : SEL_BITS;
-        } else {
-            step = 1;
-            ready = sel_ready(state, fd, got, &n);
-        }
-        if (ready != 0)
+        } else if (FD_ISSET(fd, &any)) {
+            unsigned ready = sel_ready(state, fd, got, &n);
+
             events[stored++] = (struct poller_event){.fd = fd, .ready = ready, .raw = ready};
+        }
         fd = fd + step < state->nfds ? fd + step : 0;
     }
     state->next = fd;
