@@ -734,8 +734,9 @@ int main(void)
     size_t count = 0;
     int n = 0;
 
+    /* The contract's suite says which backends are missing. */
     for (size_t i = 0; poller_list(i, &info) == 0; i++)
-        for (int error = 0; error <= ENOSYS; error += ENOSYS) {
+        for (int error = 0; !info.missing && error <= ENOSYS; error += ENOSYS) {
             kinds[n] = (struct kind){info.name, error};
             count = add_kind(count, &kinds[n++]);
         }

@@ -784,8 +784,9 @@ int main(void)
     struct poller_info info;
     size_t count = 0;
 
+    /* The contract's suite says which backends are missing. */
     for (size_t i = 0; poller_list(i, &info) == 0; i++)
-        for (int j = 0; j < EVERYWHERE; j++, count++) {
+        for (int j = 0; !info.missing && j < EVERYWHERE; j++, count++) {
             snprintf(names[count], sizeof names[count], "%s (%s)", everywhere[j].name, info.name);
             tests[count] = (struct CMUnitTest){names[count], everywhere[j].run, NULL, close_loop,
                                                (void *)info.name};
