@@ -185,22 +185,31 @@ int pollset_ask(struct poller *poller, struct pollfd *fds, int count, int timeou
     return n;
 }
 
+/* Goes on from where STORED events are stored, with the slots from FIRST to LAST, until there are
+ * N; returns how many there are then. */
+static int pollset_scan(struct pollset *set, int first, int last, struct poller_event *events,
+                        int stored, int n)
+{
+    for (int slot = first; slot < last && stored < n; slot++) {
+        const struct pollfd *pfd = &set->fds[slot];
+
+        if (pfd->revents == 0)
+            continue;
+        events[stored++] = (struct poller_event){.fd = pfd->fd,
+                                                 .ready = pollset_ready((unsigned)pfd->revents),
+                                                 .raw = (unsigned short)pfd->revents};
+        set->next = slot + 1;
+    }
+    return stored;
+}
+
 int pollset_collect(struct pollset *set, int n, struct poller_event *events, int max)
 {
-    int stored = 0;
-    int slot = set->next < set->count ? set->next : 0;
+    int first = set->next < set->count ? set->next : 0;
+    int stored;
 
     if (n > max)
         n = max;
-    for (int seen = 0; seen < set->count && stored < n; seen++) {
-        const struct pollfd *pfd = &set->fds[slot];
-
-        slot = slot + 1 < set->count ? slot + 1 : 0;
-        if (pfd->revents != 0)
-            events[stored++] = (struct poller_event){.fd = pfd->fd,
-                                                     .ready = pollset_ready((unsigned)pfd->revents),
-                                                     .raw = (unsigned short)pfd->revents};
-    }
-    set->next = slot;
-    return stored;
+    stored = pollset_scan(set, first, set->count, events, 0, n);
+    return pollset_scan(set, 0, first, events, stored, n);
 }
