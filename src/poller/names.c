@@ -207,7 +207,11 @@ const struct name_of_note names_note[] = {
 static const struct name names_errno[] = {
     {EAGAIN, "EAGAIN"},
     {EBADF, "EBADF"},
+#ifdef EBADR
+    {EBADR, "EBADR"},
+#endif
     {EBUSY, "EBUSY"},
+    {ECANCELED, "ECANCELED"},
     {ECONNREFUSED, "ECONNREFUSED"},
     {ECONNRESET, "ECONNRESET"},
     {EEXIST, "EEXIST"},
