@@ -295,11 +295,7 @@ static void ur_arm(const struct poller *poller, struct ur_poll *poll)
 
     if (poll->is_armed)
         ur_cancel(poller, poll);
-    sqe = ur_sqe(poller);
-    if (!sqe) {
-        list_append(&state->queue, &poll->link);
-        return;
-    }
+    sqe = io_uring_get_sqe(&state->ring);
     io_uring_prep_poll_add(sqe, poll->fd, ur_events(poll->want));
     if (is_edge || poll->is_unwanted)
         sqe->len |= IORING_POLL_ADD_MULTI;
@@ -308,7 +304,8 @@ static void ur_arm(const struct poller *poller, struct ur_poll *poll)
     poll->is_armed = true;
 }
 
-/* Puts the first of the queue into the ring, AT_MOST so many. */
+/* Puts the first of the queue into the ring, AT_MOST so many. Each takes two places there at most.
+ */
 static void ur_arm_some(const struct poller *poller, int at_most)
 {
     struct ur_state *state = poller->state;
@@ -364,13 +361,13 @@ static bool ur_is_refused(const struct ur_poll *poll, int res)
     return res == -EINVAL && !(poll->want & (POLLER_IN | POLLER_OUT));
 }
 
-/* What RES tells of POLL. One that the kernel refuses for another reason has an error. */
+/* What RES tells of POLL, which is not refused. Any other failure is an error of the descriptor. */
 static unsigned ur_told(const struct ur_poll *poll, int res)
 {
     if (res >= 0)
         return ur_ready(res) & poll->want;
-    if (res == -ECANCELED || ur_is_refused(poll, res)) /* the former: its thread has ended */
-        return 0;
+    if (res == -ECANCELED)
+        return 0; /* its thread has ended */
     return res == -EBADF ? POLLER_INVALID : POLLER_ERR;
 }
 
