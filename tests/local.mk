@@ -89,6 +89,7 @@ MOST_TESTS = \
 	tests/unit/spinner \
 	tests/unit/timer \
 	tests/unit/tty \
+	tests/unit/uring \
 	tests/unit/wakeup
 
 # Left to the sanitizers, which see the same: under valgrind they take many minutes.
@@ -134,6 +135,9 @@ tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=dup3 -Wl,--wrap=inotify_init1 \
 	-Wl,--wrap=inotify_add_watch -Wl,--wrap=malloc -Wl,--wrap=send -Wl,--wrap=ttyname_r \
 	-Wl,--wrap=waitid -Wl,--wrap=getsockopt -Wl,--wrap=io_uring_queue_init_params
+
+# To hear what a kernel says once in a year.
+tests_unit_uring_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=io_uring_queue_init_params
 
 # Measurements, each printing a table: `make bench`.
 BENCHES = \
@@ -203,7 +207,7 @@ tidy:
 # that are run for it; it fails where one of them does, or where they leave out too many branches.
 COVERED = tests/contract/contract tests/unit/adopt tests/unit/call-text tests/unit/child \
 	tests/unit/faults tests/unit/file-watch tests/unit/heap tests/unit/loop tests/unit/names \
-	tests/unit/output tests/unit/sigio tests/unit/signal tests/unit/timer tests/unit/wakeup
+	tests/unit/output tests/unit/sigio tests/unit/signal tests/unit/timer tests/unit/uring tests/unit/wakeup
 coverage:
 	@command -v gcovr >/dev/null || \
 		{ echo "make coverage needs gcovr; ./bootstrap check installs it" >&2; exit 1; }
