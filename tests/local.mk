@@ -90,6 +90,7 @@ MOST_TESTS = \
 	tests/unit/timer \
 	tests/unit/tty \
 	tests/unit/uring \
+	tests/unit/uring-calls \
 	tests/unit/wakeup
 
 # Left to the sanitizers, which see the same: under valgrind they take many minutes.
