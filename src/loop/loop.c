@@ -461,8 +461,7 @@ int loop_turn(struct loop *loop)
     loop_paint(loop);
     loop_tell(loop);
     n = loop_wait(loop);
-    loop->now = clock_now();
-    loop->is_now_old = false;
+    loop->is_now_old = true;
     loop_dispatch(loop, n);
     loop_reap(loop);
     return n < 0 ? -1 : 0;

@@ -5,8 +5,10 @@
  * One turn, in this order:
  *   1 read the clock   2 run the timers that are due, and what was deferred
  *   3 paint, at most once                              4 tell the poller which wants have changed
- *   5 wait, and read the clock again                   6 dispatch what is ready
+ *   5 wait                                             6 dispatch what is ready
  *   7 close what the handlers marked
+ *
+ * The clock is read in step 1 where there are timers, and again in step 6 where a handler asks.
  *
  * A handler changes state and says what it wants with watch_want; the kernel is told in step 4,
  * once, however often that changed. A handler closes with watch_close; that is done in step 7, so
@@ -59,7 +61,8 @@ int loop_run(struct loop *loop);
 /* Makes loop_run return at the end of this turn. */
 void loop_stop(struct loop *loop);
 
-/* Returns the clock as this turn last read it: in a handler, when its event came back. */
+/* Returns the time as the loop knows it: read when it is first asked for after the wait, and then
+ * the same for all handlers of that step. */
 int64_t loop_now(const struct loop *loop);
 
 typedef void loop_fn(void *owner);

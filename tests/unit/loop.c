@@ -685,11 +685,13 @@ static int64_t seen_now;
 
 static void take_long(struct actor *actor)
 {
-    fake_advance(7 * MS);
     seen_now = loop_now(actor->loop);
+    fake_advance(7 * MS);
+    assert_int_equal(loop_now(actor->loop), seen_now);
 }
 
-/* In a handler the time is when its event came; the next turn reads the clock anew. */
+/* In the handlers of a step the time stands still from when it is asked for; the next turn reads
+ * the clock anew. */
 static void the_clock_is_read_twice_a_turn(void **state)
 {
     struct loop *loop = open_loop();
@@ -707,7 +709,8 @@ static void the_clock_is_read_twice_a_turn(void **state)
     assert_int_equal(seen_now, begin + 3 * MS);
     turn(loop);
     fake_expect("set 10 - IN; wait 5ms; reader IN; timer; wait ever; reader IN");
-    assert_int_equal(seen_now, begin + 10 * MS);
+    assert_int_equal(seen_now,
+                     begin + 10 * MS); /* when the timer had run, and no wait was needed */
     loop_free(loop);
 }
 
