@@ -153,11 +153,11 @@ static int ur_fd_of(uint64_t user_data)
 
 static void ur_print_asked(struct text *text, const struct io_uring_sqe *sqe)
 {
-    bool is_removal = sqe->opcode == IORING_OP_POLL_REMOVE;
+    bool is_removal = sqe->opcode == IORING_OP_ASYNC_CANCEL;
 
     text_add(text, "{fd=%d, events=", is_removal ? ur_fd_of(sqe->addr) : sqe->fd);
     if (is_removal)
-        text_add(text, "IORING_OP_POLL_REMOVE");
+        text_add(text, "IORING_OP_ASYNC_CANCEL");
     else
         names_add_flags(text, names_poll, sqe->poll_events);
     text_add(text, sqe->len & IORING_POLL_ADD_MULTI ? "|IORING_POLL_ADD_MULTI}" : "}");
@@ -270,8 +270,10 @@ static uint64_t ur_user_data(const struct ur_poll *poll)
     return (uint64_t)poll->count << 32 | (uint32_t)poll->fd;
 }
 
-/* Both the cancellation and the poll have a last word. The former's is spared where the kernel
- * can, the latter's comes with the next call and must not be what that waits for. */
+/* IORING_OP_POLL_REMOVE would be refused while something is told of the poll, and one of many shots
+ * would go on; this one ends it then, too. Both the cancellation and the poll have a last word: the
+ * former's is spared where the kernel can, the latter's comes with the next call and must not be
+ * what that waits for. */
 static void ur_cancel(const struct poller *poller, struct ur_poll *poll)
 {
     struct ur_state *state = poller->state;
@@ -280,7 +282,7 @@ static void ur_cancel(const struct poller *poller, struct ur_poll *poll)
     poll->is_armed = false;
     if (!sqe)
         return;
-    io_uring_prep_poll_remove(sqe, ur_user_data(poll));
+    io_uring_prep_cancel64(sqe, ur_user_data(poll), 0);
     io_uring_sqe_set_data64(sqe, UR_CANCELLED);
     if (state->ring.features & IORING_FEAT_CQE_SKIP)
         sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
@@ -418,17 +420,6 @@ static void ur_queue_again(struct ur_state *state, struct ur_found *found)
 
 /* ---- a wait ---- */
 
-/* Queues all that has come before this wait. What the ring had no room for comes in meanwhile. */
-static void ur_put_off(struct poller *poller, struct ur_found *found)
-{
-    struct ur_state *state = poller->state;
-
-    ur_collect(state, found);
-    while (io_uring_cq_has_overflow(&state->ring) && ur_enter(poller, true, 0, 0) == 0)
-        ur_collect(state, found);
-    ur_queue_again(state, found);
-}
-
 /* The kernel had no memory for all that was done, and does not say what is lost. */
 static void ur_queue_all(struct ur_state *state)
 {
@@ -438,6 +429,22 @@ static void ur_queue_all(struct ur_state *state)
         if (poll && poll->is_armed && list_is_empty(&poll->link))
             list_append(&state->queue, &poll->link);
     }
+}
+
+/* Queues all that has come before this wait. What the ring had no room for comes in meanwhile. */
+static void ur_put_off(struct poller *poller, struct ur_found *found)
+{
+    struct ur_state *state = poller->state;
+    int error = 0;
+
+    ur_collect(state, found);
+    while (error == 0 && io_uring_cq_has_overflow(&state->ring)) {
+        error = ur_enter(poller, true, 0, 0);
+        ur_collect(state, found);
+    }
+    if (error == EBADR)
+        ur_queue_all(state);
+    ur_queue_again(state, found);
 }
 
 /* Makes one call. It waits only where there is nothing else to ask, and nothing found yet. Returns

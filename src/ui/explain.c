@@ -107,7 +107,7 @@ static const struct meaning flag_meanings[] = {
     {"IORING_ENTER_GETEVENTS", "it waits for completions"},
     {"IORING_ENTER_EXT_ARG", "a time limit for the wait is given"},
     {"IORING_POLL_ADD_MULTI", "the request stays and is answered again and again"},
-    {"IORING_OP_POLL_REMOVE", "the request that is there is withdrawn"},
+    {"IORING_OP_ASYNC_CANCEL", "the request that is there is withdrawn"},
     {"IORING_SETUP_CLAMP", "a ring that is too large is made as large as may be"},
     {"IORING_SETUP_CQSIZE", "the room for completions is given too"},
     {"IORING_SETUP_SUBMIT_ALL", "a request that is wrong does not hold up the others"},

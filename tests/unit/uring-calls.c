@@ -6,6 +6,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -149,7 +151,7 @@ static void what_is_shown(void **state)
            "events=POLLRDHUP|IORING_POLL_ADD_MULTI}], CQ [] */",
            fd);
     assert_int_equal(poller_remove(fixture.poller, fd), 0);
-    expect(", 1, 0, 0, NULL, 8) = 1 /* SQ [{fd=%d, events=IORING_OP_POLL_REMOVE}], CQ [{fd=%d, "
+    expect(", 1, 0, 0, NULL, 8) = 1 /* SQ [{fd=%d, events=IORING_OP_ASYNC_CANCEL}], CQ [{fd=%d, "
            "revents=ECANCELED}] */",
            fd, fd);
 }
@@ -205,12 +207,57 @@ static void ten_thousand_at_once(void **state)
     }
 }
 
+/* Waits once, so that the poll is of this thread, and then sits still until the pipe ends. */
+static void *wait_once(void *pipe_end)
+{
+    struct poller_event event;
+    char byte;
+
+    poller_wait(fixture.poller, &event, 1, 0);
+    if (write(fixture.ends[1], "r", 1) != 1 || read(*(const int *)pipe_end, &byte, 1) != 0)
+        return pipe_end;
+    return NULL;
+}
+
+static bool sees_the_end(int fd)
+{
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+
+    return poll(&pfd, 1, (int)(KIT_DEADLINE_NS / CLOCK_MILLISECOND)) == 1;
+}
+
+/* The word of the poll waits for its thread, which sits still. IORING_OP_POLL_REMOVE is refused
+ * then, and a poll of many shots went on, with the open file in its hand. */
+static void an_edge_that_is_removed_lets_go(void **state)
+{
+    int held[2], watched[2];
+    pthread_t thread;
+    char byte;
+
+    (void)state;
+    need_a_ring();
+    assert_int_equal(pipe(held), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, watched), 0);
+    assert_int_equal(poller_add(fixture.poller, watched[0], POLLER_IN | POLLER_EDGE, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_once, &held[0]), 0);
+    assert_int_equal(read(fixture.ends[0], &byte, 1), 1);
+    assert_int_equal(write(watched[1], "x", 1), 1);
+    assert_int_equal(poller_remove(fixture.poller, watched[0]), 0);
+    close(watched[0]);
+    assert_true(sees_the_end(watched[1]));
+    close(held[1]);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    close(held[0]);
+    close(watched[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_wait_is_one_call, begin, end),
         cmocka_unit_test_setup_teardown(what_is_shown, begin, end),
         cmocka_unit_test_setup_teardown(ten_thousand_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(an_edge_that_is_removed_lets_go, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
