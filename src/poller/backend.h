@@ -57,7 +57,8 @@ struct poller_backend {
     int (*set)(struct poller *poller, int fd, unsigned was, unsigned want);
 
     /* Makes one wait and stores up to MAX events, all but their data; returns how many, or -1 with
-     * errno. TIMEOUT_NS is -1, or a multiple of unit_ns. It may return 0 early. */
+     * errno; with EINTR poller.c asks again. TIMEOUT_NS is -1, or a multiple of unit_ns, of which
+     * less may have passed. */
     int (*wait)(struct poller *poller, int64_t timeout_ns, struct poller_event *events, int max);
 
     /* Returns the kernel object's own descriptor. NULL: there is none. */

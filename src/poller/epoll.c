@@ -43,6 +43,10 @@ enum { EP_IS_PWAIT = 1 };
 
 enum { EP_BATCH = 512, EP_PRINTED = 32 };
 
+/* What a poller can ask for, and what the kernel adds. */
+#define EP_KNOWN                                                                                   \
+    (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP | EPOLLET | EPOLLONESHOT)
+
 struct ep_state {
     int fd;               /* -1 where a new instance could not be made */
     bool is_stale;        /* reports what epoll_ctl cannot reach: a new instance is needed */
@@ -184,26 +188,79 @@ static int ep_ctl(struct poller *poller, int epfd, int op, int fd, unsigned want
     return (int)call.result;
 }
 
-static int ep_set(struct poller *poller, int fd, unsigned was, unsigned want)
+/* Tells the kernel of what is wanted now. A one-shot that has fired stays so where that fails. */
+static int ep_tell(struct poller *poller, int fd, int op, unsigned want)
 {
     struct ep_state *state = poller->state;
-    struct poller_entry *entry = &poller->entries[fd];
-    int op = was == 0 ? EPOLL_CTL_ADD : want == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-    int result;
+    int result = ep_ctl(poller, state->fd, op, fd, want);
 
-    if (always_has(poller, fd))
-        return always_set(poller, &state->always, fd, want);
-    entry->slot = ALWAYS_KERNEL;
-    result = ep_ctl(poller, state->fd, op, fd, want);
-    if (op == EPOLL_CTL_DEL)
-        return 0; /* a closed descriptor is gone already, or is found by its generation */
     if (result < 0 && op == EPOLL_CTL_ADD && errno == EEXIST)
         result = ep_ctl(poller, state->fd, EPOLL_CTL_MOD, fd, want);
     else if (result < 0 && op == EPOLL_CTL_MOD && errno == ENOENT)
         result = ep_ctl(poller, state->fd, EPOLL_CTL_ADD, fd, want);
-    if (result < 0 && errno == EPERM)
+    if (result == 0)
+        poller->entries[fd].slot = ALWAYS_KERNEL;
+    else if (errno == EPERM)
         result = always_set(poller, &state->always, fd, want);
     return result;
+}
+
+/* Puts a new instance in the place of the old one, under its number. A process that is out of
+ * descriptors closes the old one first, and takes what number it gets. */
+static int ep_renew(struct poller *poller)
+{
+    struct ep_state *state = poller->state;
+    int fd = ep_create(poller);
+    int result;
+
+    if (fd < 0 && state->fd >= 0 && (errno == EMFILE || errno == ENFILE)) {
+        close(state->fd);
+        state->fd = -1;
+        fd = ep_create(poller);
+    }
+    if (fd < 0)
+        return -1;
+    if (state->fd < 0) {
+        state->fd = fd;
+        return 0;
+    }
+    result = dup3(fd, state->fd, O_CLOEXEC);
+    backend_close(fd);
+    return result < 0 ? -1 : 0;
+}
+
+/* Fills a new instance. A one-shot that has fired stays out until it is modified. Where it fails
+ * half way the next wait does it again: what is left out must not be silent. */
+static int ep_rebuild(struct poller *poller)
+{
+    struct ep_state *state = poller->state;
+
+    if (ep_renew(poller) < 0)
+        return -1;
+    for (int fd = 0; fd < poller->size; fd++) {
+        const struct poller_entry *entry = &poller->entries[fd];
+
+        if (entry->want != 0 && entry->slot == ALWAYS_KERNEL &&
+            ep_tell(poller, fd, EPOLL_CTL_ADD, entry->want) < 0 && errno != EBADF)
+            return -1;
+    }
+    state->is_stale = false;
+    return 0;
+}
+
+static int ep_set(struct poller *poller, int fd, unsigned was, unsigned want)
+{
+    struct ep_state *state = poller->state;
+
+    if (always_has(poller, fd))
+        return always_set(poller, &state->always, fd, want);
+    if (want != 0 && state->fd < 0 && ep_rebuild(poller) < 0)
+        return -1;
+    if (want != 0)
+        return ep_tell(poller, fd, was == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, want);
+    poller->entries[fd].slot = ALWAYS_KERNEL;
+    ep_ctl(poller, state->fd, EPOLL_CTL_DEL, fd, 0);
+    return 0; /* a closed descriptor is gone already, or is found by its generation */
 }
 
 static void ep_print_wait(struct text *text, const struct poller_call *call)
@@ -249,49 +306,6 @@ static int ep_ask(struct poller *poller, int64_t timeout_ns, int max)
     return n;
 }
 
-/* Puts a new instance in the place of the old one, under its number. A process that is out of
- * descriptors closes the old one first, and takes what number it gets. */
-static int ep_renew(struct poller *poller)
-{
-    struct ep_state *state = poller->state;
-    int fd = ep_create(poller);
-    int result;
-
-    if (fd < 0 && state->fd >= 0 && (errno == EMFILE || errno == ENFILE)) {
-        close(state->fd);
-        state->fd = -1;
-        fd = ep_create(poller);
-    }
-    if (fd < 0)
-        return -1;
-    if (state->fd < 0) {
-        state->fd = fd;
-        return 0;
-    }
-    result = dup3(fd, state->fd, O_CLOEXEC);
-    backend_close(fd);
-    return result < 0 ? -1 : 0;
-}
-
-/* Fills a new instance. A one-shot that has fired stays out until it is modified. Where it fails
- * half way the next wait does it again: what is left out must not be silent. */
-static int ep_rebuild(struct poller *poller)
-{
-    struct ep_state *state = poller->state;
-
-    if (ep_renew(poller) < 0)
-        return -1;
-    for (int fd = 0; fd < poller->size; fd++) {
-        const struct poller_entry *entry = &poller->entries[fd];
-
-        if (entry->want != 0 && entry->slot == ALWAYS_KERNEL &&
-            ep_set(poller, fd, 0, entry->want) < 0 && errno != EBADF)
-            return -1;
-    }
-    state->is_stale = false;
-    return 0;
-}
-
 /* Stores what the kernel reported, but for what is out of date; returns how many were stored. */
 static int ep_collect(struct poller *poller, int n, struct poller_event *events)
 {
@@ -324,7 +338,11 @@ static int ep_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poll
     if (state->is_stale && ep_rebuild(poller) < 0)
         return -1;
     n = ep_ask(poller, timeout_ns, max < EP_BATCH ? max : EP_BATCH);
-    return n > 0 ? ep_collect(poller, n, events) : n;
+    if (n <= 0)
+        return n;
+    n = ep_collect(poller, n, events);
+    errno = EINTR; /* where all of it was out of date, what is not may be ready behind it */
+    return n > 0 ? n : -1;
 }
 
 static int ep_wait(struct poller *poller, int64_t timeout_ns, struct poller_event *events, int max)
@@ -336,6 +354,7 @@ static int ep_wait(struct poller *poller, int64_t timeout_ns, struct poller_even
 
 static int ep_fd(const struct poller *poller)
 {
+    errno = EBADF; /* where there is none now */
     return ((const struct ep_state *)poller->state)->fd;
 }
 
@@ -376,13 +395,14 @@ static int ep_adopt_one(struct poller *poller, int fd, uint32_t events)
     return 0;
 }
 
-/* EPOLL_CTL_MOD does not do these, epoll_ctl(2): they are seen before anything is changed. */
+/* What EPOLL_CTL_MOD does not do, as EPOLLEXCLUSIVE, or what a poller cannot be asked for is seen
+ * before anything is changed. */
 static int ep_adopt_check(struct poller *poller, int fd, uint32_t events)
 {
     (void)poller;
     (void)fd;
     errno = ENOTSUP;
-    return events & EPOLLEXCLUSIVE ? -1 : 0;
+    return events & ~(uint32_t)EP_KNOWN ? -1 : 0;
 }
 
 /* The kernel says what is in it: proc_pid_fdinfo(5). */

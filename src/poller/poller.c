@@ -110,6 +110,7 @@ void poller_close(struct poller *poller)
 {
     if (!poller)
         return;
+    poller->observer = NULL; /* may be gone by now */
     poller->backend->close(poller);
     free(poller->entries);
     free(poller);
@@ -385,9 +386,18 @@ int backend_milliseconds(int64_t ns)
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
+/* One that was opened with O_PATH cannot be read or written, and the kernel's waits say EBADF. */
 bool backend_is_open(int fd)
 {
-    return fcntl(fd, F_GETFD) >= 0;
+    int flags = fcntl(fd, F_GETFL);
+
+#ifdef O_PATH
+    if (flags >= 0 && (flags & O_PATH)) {
+        errno = EBADF;
+        return false;
+    }
+#endif
+    return flags >= 0;
 }
 
 void backend_close(int fd)

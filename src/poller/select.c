@@ -104,8 +104,12 @@ static int sel_set(struct poller *poller, int fd, unsigned was, unsigned want)
     return 0;
 }
 
+/* Some systems refuse more than 100,000,000 s; the wait may end early. */
 static struct timeval sel_time(int64_t ns)
 {
+    int64_t longest = 1000000 * CLOCK_SECOND;
+
+    ns = ns < longest ? ns : longest;
     return (struct timeval){.tv_sec = ns / CLOCK_SECOND,
                             .tv_usec = ns % CLOCK_SECOND / CLOCK_MICROSECOND};
 }
@@ -228,7 +232,7 @@ static int sel_ask(struct poller *poller, int64_t timeout_ns, fd_set got[SEL_KIN
     return n;
 }
 
-/* Finds the descriptors that made select(2) fail with EBADF. Returning 0 makes it ask again. */
+/* Finds the descriptors that made select(2) fail with EBADF. */
 static int sel_find_invalid(struct sel_state *state, struct poller_event *events, int max)
 {
     int stored = 0;
@@ -236,7 +240,8 @@ static int sel_find_invalid(struct sel_state *state, struct poller_event *events
     for (int fd = 0; fd < state->nfds && stored < max; fd++)
         if (sel_has(state, fd) && !backend_is_open(fd))
             events[stored++] = (struct poller_event){.fd = fd, .ready = POLLER_INVALID};
-    return stored;
+    errno = EINTR; /* where it is open again by now: ask again */
+    return stored > 0 ? stored : -1;
 }
 
 /* Returns what is in any of the sets. */

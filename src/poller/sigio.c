@@ -399,13 +399,11 @@ static int sio_open(struct poller *poller)
     return 0;
 }
 
-/* Whoever observed the poller may be gone by now. */
 static void sio_close(struct poller *poller)
 {
     struct sio_state *state = poller->state;
     int signo = state->signo;
 
-    poller->observer = NULL;
     for (int i = 0; i < state->set.count; i++)
         sio_disarm(poller, state->set.fds[i].fd);
     signal(signo, SIG_IGN); /* what is pending in any thread goes by this */

@@ -61,8 +61,8 @@ void poller_close(struct poller *poller);
  * the poller's from then on. What is in it already stays, with data NULL, and can be modified and
  * removed; a kqueue cannot be asked what that is, so there a descriptor is in from its first event
  * on. EINVAL: no backend has that name, or FD is no such object; EBADF: FD is not open; ENOTSUP: a
- * poller of NAME has no kernel object, or this system cannot say what is in it, or what is in it
- * has EPOLLEXCLUSIVE. */
+ * poller of NAME has no kernel object, or this system cannot say what is in it, or something in it
+ * is watched for what a poller cannot be asked for, as EPOLLEXCLUSIVE. */
 struct poller *poller_from_fd(const char *name, int fd);
 
 /* Returns the descriptor of the kernel object that waits, borrowed: it is readable while something

@@ -62,6 +62,20 @@ static void adding_what_is_not_open(struct subject *subject)
     assert_refused(poller_add(subject->poller, INT_MAX - 1, POLLER_IN, NULL), past_limit);
 }
 
+/* open(2), O_PATH: a name for a file, that can be neither read nor written nor waited for. */
+static void adding_a_mere_path(struct subject *subject)
+{
+#ifdef O_PATH
+    int fd = subject_keep(subject, open(".", O_PATH | O_CLOEXEC));
+
+    assert_refused(poller_add(subject->poller, fd, POLLER_IN, NULL), EBADF);
+    subject_quiet(subject, 0);
+#else
+    (void)subject;
+    kit_skip("there is no O_PATH here");
+#endif
+}
+
 static void unknown_flags(struct subject *subject)
 {
     static const unsigned unknown[] = {POLLER_ERR, POLLER_HUP, POLLER_INVALID, 1u << 20};
@@ -163,6 +177,7 @@ const struct contract_case contract_arguments[] = {
     {"adding what is in is EEXIST", adding_twice, 0},
     {"changing what is not in is ENOENT", changing_what_is_not_in, 0},
     {"adding what is not open is EBADF", adding_what_is_not_open, 0},
+    {"adding a mere path is EBADF", adding_a_mere_path, 0},
     {"an unknown flag is EINVAL", unknown_flags, 0},
     {"no room for an event is EINVAL", no_room_for_events, 0},
     {"a flag not supported is ENOTSUP", unsupported_flags, 0},

@@ -130,7 +130,27 @@ static void removed_after_dup_and_close(struct subject *subject)
     assert_int_equal(subject_ready(subject, fired[0]), POLLER_IN);
 }
 
-/* As above, while the process has no descriptor left for a new list of the kernel's. */
+/* What is out of date takes up no room: a look with room for one finds the one that is ready. */
+static void stale_beside_a_ready_one(struct subject *subject)
+{
+    struct poller_event event;
+    int stale[2], ready[2];
+
+    subject_pipe(subject, stale);
+    subject_pipe(subject, ready);
+    subject_add(subject, stale[0], POLLER_IN);
+    subject_add(subject, ready[0], POLLER_IN);
+    subject_keep(subject, dup(stale[0]));
+    subject_close(subject, stale[0]);
+    assert_int_equal(poller_remove(subject->poller, stale[0]), 0);
+    subject_write(stale[1], "x");
+    subject_write(ready[1], "x");
+    assert_int_equal(poller_wait(subject->poller, &event, 1, 0), 1);
+    assert_int_equal(event.fd, ready[0]);
+}
+
+/* Removed after dup and close, while the process has no descriptor left for a new list of the
+ * kernel's. */
 static void removed_after_dup_without_descriptors(struct subject *subject)
 {
     struct rlimit before;
@@ -358,6 +378,7 @@ const struct contract_case contract_closed[] = {
     {"a file closed behind its back", a_closed_file, 0},
     {"modified after it was invalid", modified_after_invalid, 0},
     {"removed after dup and close", removed_after_dup_and_close, 0},
+    {"stale beside a ready one", stale_beside_a_ready_one, 0},
     {"removed after dup, no descriptor left", removed_after_dup_without_descriptors, 0},
     {"number used again after dup and close", reused_after_dup_and_close, 0},
     {"the same again after dup and close", the_same_again_after_dup_and_close, 0},

@@ -33,7 +33,6 @@ static void its_descriptor(struct subject *subject)
     assert_int_equal(errno, ENOTSUP);
 }
 
-/* io_uring hears of what was added with the next wait only. */
 static void one_in_another(struct subject *subject)
 {
     struct poller *outer;
@@ -78,6 +77,32 @@ static void refuses_what_is_no_object(struct subject *subject)
     assert_refused(subject->info.name, -1, adopts ? EBADF : ENOTSUP);
     subject_write(ends[1], "x"); /* neither closed nor changed */
     subject_read(ends[0], "x");
+}
+
+static void count_call(void *context, const struct poller_call *call)
+{
+    (void)call;
+    ++*(int *)context;
+}
+
+/* Whoever observed it may have gone before. */
+static void closing_is_not_observed(struct subject *subject)
+{
+    struct poller *poller = poller_open(subject->info.name);
+    struct poller_event event;
+    int count = 0;
+    int before;
+    int ends[2];
+
+    assert_non_null(poller);
+    subject_pipe(subject, ends);
+    poller_observe(poller, count_call, &count);
+    assert_int_equal(poller_add(poller, ends[0], POLLER_IN, NULL), 0);
+    assert_int_equal(poller_wait(poller, &event, 1, 0), 0);
+    before = count;
+    assert_true(before > 0);
+    poller_close(poller);
+    assert_int_equal(count, before);
 }
 
 /* A child has the descriptors of its parent, and a copy of the poller; poller_close there must
@@ -164,6 +189,7 @@ const struct contract_case contract_object[] = {
     {"its descriptor, where it has one", its_descriptor, 0},
     {"one poller in another", one_in_another, 0},
     {"from_fd refuses what is no such object", refuses_what_is_no_object, 0},
+    {"closing is not observed", closing_is_not_observed, 0},
     {"fork: closed by a child", closed_by_a_child, 0},
     {"fork: opened by a child", opened_by_a_child, 0},
     {"fork: removed while a child holds it", removed_while_a_child_holds_it, 0},

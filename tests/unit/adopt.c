@@ -215,12 +215,20 @@ static void many_are_taken_over(void **state)
         close(copies[i]);
 }
 
-/* The instance is left as it was. */
+/* What a poller cannot ask for must not be dropped. The instance is left as it was. */
 static void one_that_cannot_be_taken_over(void **state)
 {
+    static const uint32_t others[] = {EPOLLEXCLUSIVE, EPOLLRDNORM, EPOLLRDBAND};
     struct epoll_event event;
 
     (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        put(pipes[i + 1][0], EPOLLIN | others[i]);
+        errno = 0;
+        assert_null(poller_from_fd("epoll", epfd));
+        assert_int_equal(errno, ENOTSUP);
+        assert_int_equal(epoll_ctl(epfd, EPOLL_CTL_DEL, pipes[i + 1][0], NULL), 0);
+    }
     put(pipes[0][0], EPOLLIN | EPOLLEXCLUSIVE);
     errno = 0;
     assert_null(poller_from_fd("epoll", epfd));
