@@ -358,20 +358,20 @@ static int ep_fd(const struct poller *poller)
     return ((const struct ep_state *)poller->state)->fd;
 }
 
-/* epoll_ctl tells what is no epoll instance before it looks for the descriptor in it. */
+/* epoll_ctl tells what is no epoll instance before it looks for the descriptor in it, which it does
+ * not find. */
 static int ep_check(int fd)
 {
     int probe;
-    int result;
 
     if (!backend_is_open(fd))
         return -1;
     probe = epoll_create1(EPOLL_CLOEXEC);
     if (probe < 0)
         return -1;
-    result = epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL);
+    epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL);
     backend_close(probe);
-    return result < 0 && errno == ENOENT ? 0 : -1;
+    return errno == ENOENT ? 0 : -1;
 }
 
 /* Takes over FD, which is in the instance for EVENTS: from now on its events carry what ours do.

@@ -261,15 +261,12 @@ static int64_t poller_round_up(int64_t ns, int64_t unit)
     return ns % unit == 0 ? ns : ns - ns % unit + unit;
 }
 
-/* How long a wait that ends at DEADLINE may still last, in the unit of the backend; -1 or 0 when
- * there is no deadline but TIMEOUT_NS says so. */
+/* How long a wait that ends at DEADLINE may still last, in the unit of the backend. One that only
+ * looks has no deadline. */
 static int64_t poller_left(const struct poller *poller, int64_t timeout_ns, int64_t deadline)
 {
-    int64_t left = timeout_ns;
+    int64_t left = timeout_ns > 0 ? deadline - clock_now() : 0;
 
-    if (timeout_ns <= 0)
-        return timeout_ns < 0 ? -1 : 0;
-    left = deadline - clock_now();
     return left > 0 ? poller_round_up(left, poller->backend->unit_ns) : 0;
 }
 
