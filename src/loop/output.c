@@ -94,7 +94,7 @@ static void output_on_ready(void *owner, unsigned ready)
 
     if (ready & POLLER_INVALID)
         output_fail(output, output->watch.error);
-    else if (!buf_is_empty(&output->queue))
+    else
         written = output_try(output, buf_peek(&output->queue), output->queue.length);
     if (written > 0)
         buf_take(&output->queue, (size_t)written);
