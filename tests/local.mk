@@ -55,6 +55,7 @@ MOST_TESTS = \
 	tests/unit/adopt \
 	tests/unit/base \
 	tests/unit/buf \
+	tests/unit/call-lengths \
 	tests/unit/call-text \
 	tests/unit/channel \
 	tests/unit/child \
@@ -78,6 +79,8 @@ MOST_TESTS = \
 	tests/unit/names \
 	tests/unit/output \
 	tests/unit/pane \
+	tests/unit/rare-loop \
+	tests/unit/rare-poller \
 	tests/unit/resolve \
 	tests/unit/row \
 	tests/unit/sanitize \
@@ -137,7 +140,11 @@ tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe
 	-Wl,--wrap=inotify_add_watch -Wl,--wrap=malloc -Wl,--wrap=send -Wl,--wrap=ttyname_r \
 	-Wl,--wrap=waitid -Wl,--wrap=getsockopt -Wl,--wrap=io_uring_queue_init_params
 
-# To hear what a kernel says once in a year.
+# To hear what a system says once in a year.
+tests_unit_rare_loop_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=waitpid -Wl,--wrap=waitid \
+	-Wl,--wrap=write -Wl,--wrap=malloc -Wl,--wrap=realloc -Wl,--wrap=sched_yield
+tests_unit_rare_poller_LDFLAGS = -Wl,--wrap=fcntl -Wl,--wrap=realloc -Wl,--wrap=fopen \
+	-Wl,--wrap=sigaction
 tests_unit_uring_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=io_uring_queue_init_params
 
 # Measurements, each printing a table: `make bench`.
@@ -206,9 +213,10 @@ tidy:
 # How much of the library the tests run, branch by branch, in a build of its own with the options of
 # this one. Without assert: a test cannot take the branch of a broken contract. COVERED are the tests
 # that are run for it; it fails where one of them does, or where they leave out too many branches.
-COVERED = tests/contract/contract tests/unit/adopt tests/unit/call-text tests/unit/child \
-	tests/unit/faults tests/unit/file-watch tests/unit/heap tests/unit/loop tests/unit/names \
-	tests/unit/output tests/unit/sigio tests/unit/signal tests/unit/timer tests/unit/uring tests/unit/wakeup
+COVERED = tests/contract/contract tests/unit/adopt tests/unit/call-lengths tests/unit/call-text \
+	tests/unit/child tests/unit/faults tests/unit/file-watch tests/unit/heap tests/unit/loop \
+	tests/unit/names tests/unit/output tests/unit/rare-loop tests/unit/rare-poller \
+	tests/unit/sigio tests/unit/signal tests/unit/timer tests/unit/uring tests/unit/wakeup
 coverage:
 	@command -v gcovr >/dev/null || \
 		{ echo "make coverage needs gcovr; ./bootstrap check installs it" >&2; exit 1; }

@@ -307,6 +307,10 @@ static void choice_of_a_backend(void **state)
     if (!best.missing) {
         assert_opens(NULL, best.name);
         assert_opens("auto", best.name);
+        setenv("POLLSPIN_BACKEND", "", 1);
+        assert_opens(NULL, best.name);
+        setenv("POLLSPIN_BACKEND", "auto", 1);
+        assert_opens(NULL, best.name);
     }
     setenv("POLLSPIN_BACKEND", "select", 1);
     assert_opens(NULL, "select");

@@ -126,7 +126,7 @@ static const struct kind kinds[] = {
     {"getsockopt", {ENOPROTOOPT}},
     {"fopen", {EMFILE, EACCES}},
     {"poll", {EINTR, ENOMEM, EAGAIN}},
-    {"select", {EINTR, ENOMEM}},
+    {"select", {EINTR, ENOMEM, EBADF}},
     {"sigaction", {EINVAL}},
     {"sigtimedwait", {EINTR, EAGAIN, EINVAL}},
     {"pthread_sigmask", {EINVAL}},
@@ -193,6 +193,9 @@ static int use_poller(struct poller *poller)
     int error = 0;
 
     poller_observe(poller, read_call, NULL);
+#ifdef O_ASYNC
+    __real_fcntl(copy, F_SETFL, O_RDWR | O_ASYNC); /* somebody has left it behind */
+#endif
     error = first(error, poller_add(poller, props.file, POLLER_IN, NULL));
     error = first(error, poller_add(poller, props.pipe[0], POLLER_IN | POLLER_ONESHOT, NULL));
     error = first(error, poller_add(poller, copy, POLLER_IN | POLLER_OUT, NULL));
@@ -203,8 +206,10 @@ static int use_poller(struct poller *poller)
     close(copy);
     poller_remove(poller, copy);
     poller_remove(poller, props.file);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++) {
         error = first(error, poller_wait(poller, events, 4, CLOCK_MILLISECOND));
+        error = first(error, poller_modify(poller, props.pipe[0], POLLER_IN, NULL));
+    }
     poller_remove(poller, props.pipe[0]);
     poller_close(poller);
     return error;
