@@ -194,7 +194,8 @@ static int use_poller(struct poller *poller)
 
     poller_observe(poller, read_call, NULL);
 #ifdef O_ASYNC
-    __real_fcntl(copy, F_SETFL, O_RDWR | O_ASYNC); /* somebody has left it behind */
+    __real_fcntl(copy, F_SETFL, O_RDWR | O_ASYNC); /* as somebody who died has left it */
+    __real_fcntl(copy, F_SETOWN, 0);
 #endif
     error = first(error, poller_add(poller, props.file, POLLER_IN, NULL));
     error = first(error, poller_add(poller, props.pipe[0], POLLER_IN | POLLER_ONESHOT, NULL));

@@ -286,26 +286,26 @@ static void on_beside(void *owner, int signo)
     beside++;
 }
 
-static void give_back(void *owner, int signo)
+static void hand_over(void *owner, int signo)
 {
-    (void)owner;
     beside++;
     assert_int_equal(loop_signal(loop, signo, NULL, NULL), 0);
     assert_int_equal(loop_signal_beside(loop, signo, NULL, NULL), 0);
+    assert_int_equal(loop_signal(owner, signo, on_asked, NULL), 0);
 }
 
-static void begin_both(signal_fn *fn)
+static void begin_both(signal_fn *fn, void *owner)
 {
     asked = beside = 0;
     signal(SIGUSR1, SIG_IGN);
     assert_int_equal(loop_signal(loop, SIGUSR1, on_asked, NULL), 0);
-    assert_int_equal(loop_signal_beside(loop, SIGUSR1, fn, NULL), 0);
+    assert_int_equal(loop_signal_beside(loop, SIGUSR1, fn, owner), 0);
 }
 
 static void one_of_two_is_given_back(void **state)
 {
     (void)state;
-    begin_both(on_beside);
+    begin_both(on_beside, NULL);
     assert_int_equal(loop_signal_beside(loop, SIGUSR1, NULL, NULL), 0);
     assert_false(signal_is_ignored(SIGUSR1));
     raise(SIGUSR1);
@@ -315,15 +315,22 @@ static void one_of_two_is_given_back(void **state)
     assert_true(signal_is_ignored(SIGUSR1));
 }
 
-/* The first of two that are called gives back both. */
+/* The first of two that are called gives back both, and another loop takes the signal: what came
+ * was not for that one. */
 static void both_are_given_back(void **state)
 {
+    struct loop *other = turns_new("poll");
+
     (void)state;
-    begin_both(give_back);
+    begin_both(hand_over, other);
     raise(SIGUSR1);
     turns_until(loop, beside == 1);
     look();
     assert_int_equal(asked, 0);
+    raise(SIGUSR1);
+    turns_until(other, asked == 1);
+    assert_int_equal(beside, 1);
+    loop_free(other);
     assert_true(signal_is_ignored(SIGUSR1));
 }
 
@@ -351,7 +358,7 @@ static void a_handler_that_is_late(void **state)
 
     (void)state;
     assert_int_equal(sem_init(&entered, 0, 0), 0);
-    begin_both(on_beside);
+    begin_both(on_beside, NULL);
     script.is_held = true;
     script.entered = &entered;
     assert_int_equal(pthread_create(&thread, NULL, signal_itself, NULL), 0);
@@ -388,7 +395,7 @@ static void a_child_that_catches_another(void **state)
     pid_t pid;
 
     (void)state;
-    begin_both(on_beside);
+    begin_both(on_beside, NULL);
     pid = fork();
     if (pid == 0)
         _exit(child_has_its_own() ? 0 : 1);
@@ -405,7 +412,7 @@ static void a_child_that_frees_the_loop(void **state)
     pid_t pid;
 
     (void)state;
-    begin_both(on_beside);
+    begin_both(on_beside, NULL);
     pid = fork();
     if (pid == 0) {
         loop_free(loop);
