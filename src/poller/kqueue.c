@@ -329,7 +329,8 @@ static bool kq_gets_stale(const struct kq_state *state)
     return KQ_IS_EMULATED && !state->is_adopted;
 }
 
-/* Takes FD away. libkqueue would free what its epoll instance goes on to report. */
+/* Takes FD away, and out of an adopted kqueue what has not reported yet, too. libkqueue would free
+ * what its epoll instance goes on to report. */
 static int kq_forget(struct poller *poller, int fd, unsigned was)
 {
     struct kq_state *state = poller->state;
@@ -337,7 +338,7 @@ static int kq_forget(struct poller *poller, int fd, unsigned was)
     if (was != 0 && kq_gets_stale(state) && !backend_is_open(fd))
         state->is_stale = true;
     else
-        kq_disarm(poller, fd, kq_asked(was));
+        kq_disarm(poller, fd, state->is_adopted ? KQ_ANY : kq_asked(was));
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -115,6 +116,36 @@ static void what_is_added_replaces_what_is_in(void **state)
     end(&fixture);
 }
 
+static void make_nonblocking(int fd)
+{
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+}
+
+/* The filter that had nothing to say until then, too. */
+static void what_is_removed_stays_out(void **state)
+{
+    struct fixture fixture = {0};
+    static char bytes[4096];
+    int kq = kqueue();
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.ends), 0);
+    make_nonblocking(fixture.ends[0]);
+    make_nonblocking(fixture.ends[1]);
+    while (write(fixture.ends[0], bytes, sizeof bytes) > 0)
+        ;
+    assert_int_equal(write(fixture.ends[1], "x", 1), 1);
+    put_in(kq, fixture.ends[0], EVFILT_READ, 0);
+    put_in(kq, fixture.ends[0], EVFILT_WRITE, 0);
+    begin(&fixture, kq);
+    expect(&fixture, POLLER_IN, NULL);
+    assert_int_equal(poller_remove(fixture.poller, fixture.ends[0]), 0);
+    while (read(fixture.ends[1], bytes, sizeof bytes) > 0)
+        ;
+    expect_quiet(&fixture);
+    end(&fixture);
+}
+
 static void the_trigger_is_taken_in_too(void **state)
 {
     static const unsigned flags[] = {EV_CLEAR, EV_ONESHOT};
@@ -204,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_reported_is_in),
         cmocka_unit_test(what_is_added_replaces_what_is_in),
+        cmocka_unit_test(what_is_removed_stays_out),
         cmocka_unit_test(the_trigger_is_taken_in_too),
         cmocka_unit_test(what_is_no_descriptor_is_taken_out),
         cmocka_unit_test(what_is_no_kqueue_is_refused),
