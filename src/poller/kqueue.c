@@ -47,6 +47,10 @@
 #include "poller/names.h"
 #include "poller/pollset.h"
 
+#ifndef EV_DISPATCH
+#define EV_DISPATCH 0
+#endif
+
 #ifdef LIBKQUEUE
 enum { KQ_IS_EMULATED = 1 };
 #else
@@ -436,6 +440,13 @@ static const struct kq_filter *kq_filter_of(const struct kevent *event)
     return NULL;
 }
 
+/* The trigger flags that FLAGS of an adopted filter stand for. */
+static unsigned kq_trigger(unsigned flags)
+{
+    return (flags & EV_CLEAR ? POLLER_EDGE : 0u) |
+           (flags & (EV_ONESHOT | EV_DISPATCH) ? POLLER_ONESHOT : 0u);
+}
+
 /* Takes in what was in an adopted kqueue, now that it is known; what can be no event of ours is
  * taken out. NULL: that, or an error. */
 static struct poller_entry *kq_take_in(struct poller *poller, const struct kevent *event)
@@ -450,8 +461,7 @@ static struct poller_entry *kq_take_in(struct poller *poller, const struct keven
         kq_change(poller, event->ident, event, EV_DELETE);
         return NULL;
     }
-    want |= filter->want | (event->flags & EV_CLEAR ? POLLER_EDGE : 0u) |
-            (event->flags & EV_ONESHOT ? POLLER_ONESHOT : 0u);
+    want |= filter->want | kq_trigger((unsigned)event->flags);
     if (backend_take_in(poller, fd, want) < 0)
         return NULL;
     poller->entries[fd].data = data;

@@ -148,7 +148,13 @@ static void what_is_removed_stays_out(void **state)
 
 static void the_trigger_is_taken_in_too(void **state)
 {
-    static const unsigned flags[] = {EV_CLEAR, EV_ONESHOT};
+    static const unsigned flags[] = {
+        EV_CLEAR,
+        EV_ONESHOT,
+#ifdef EV_DISPATCH
+        EV_DISPATCH,
+#endif
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
