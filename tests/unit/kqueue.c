@@ -201,7 +201,7 @@ static void what_is_no_descriptor_is_taken_out(void **state)
 }
 #endif
 
-/* Under a number that no kqueue had: libkqueue learns in a thread of its own that one was closed. */
+/* Under a number that no kqueue had: libkqueue learns of a close in a thread of its own. */
 static void what_is_no_kqueue_is_refused(void **state)
 {
     int ends[2];
