@@ -140,6 +140,9 @@ tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe
 	-Wl,--wrap=inotify_add_watch -Wl,--wrap=malloc -Wl,--wrap=send -Wl,--wrap=ttyname_r \
 	-Wl,--wrap=waitid -Wl,--wrap=getsockopt -Wl,--wrap=io_uring_queue_init_params
 
+# To be a BSD, which refuses a pipe without a reader, and a system without memory.
+tests_unit_kqueue_LDFLAGS = -Wl,--wrap=kevent
+
 # To hear what a system says once in a year.
 tests_unit_rare_loop_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=waitpid -Wl,--wrap=waitid \
 	-Wl,--wrap=write -Wl,--wrap=malloc -Wl,--wrap=realloc -Wl,--wrap=sched_yield

@@ -624,7 +624,11 @@ static int kq_wait(struct poller *poller, int64_t timeout_ns, struct poller_even
     struct kq_state *state = poller->state;
     int n = always_wait(poller, &state->always, kq_wait_kernel, timeout_ns, events, max);
 
-    return state->has_dead ? kq_settle_dead(poller, events, n) : n;
+    if (n > 0 && state->has_dead) {
+        n = kq_settle_dead(poller, events, n);
+        state->has_dead = state->always.count > 0;
+    }
+    return n;
 }
 
 static int kq_fd(const struct poller *poller)

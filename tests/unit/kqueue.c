@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is kqueue's own: a kqueue that somebody else has filled, which cannot be asked what is in
- * it, and what an event's raw holds. The rest is the contract's.
+ * it, what an event's raw holds, and what kevent(2) refuses. The rest is the contract's.
  */
 #include "config.h"
 
@@ -25,6 +25,51 @@ struct fixture {
     int ends[2];
     int calls;
 };
+
+/* What kevent(2) says to the next ones instead: to each that adds one of these filters, and to that
+ * many waits. */
+static struct {
+    int error;
+    bool is_for_write_alone;
+    int waits;
+} refusal;
+
+int __real_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
+                  int max, const struct timespec *timeout);
+int __wrap_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
+                  int max, const struct timespec *timeout);
+
+static bool is_refused(const struct kevent *changes, int change_count)
+{
+    if (change_count == 0)
+        return refusal.waits > 0 && refusal.waits-- > 0;
+    return refusal.error != 0 && (changes->flags & EV_ADD) &&
+           (changes->filter == EVFILT_WRITE || !refusal.is_for_write_alone);
+}
+
+int __wrap_kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events,
+                  int max, const struct timespec *timeout)
+{
+    if (!is_refused(changes, change_count))
+        return __real_kevent(kq, changes, change_count, events, max, timeout);
+    errno = change_count > 0 ? refusal.error : ENOMEM;
+    return -1;
+}
+
+static void refuse_to_write(int error)
+{
+    refusal.error = error;
+    refusal.is_for_write_alone = true;
+}
+
+static int forgive(void **state)
+{
+    (void)state;
+    refusal.error = 0;
+    refusal.is_for_write_alone = false;
+    refusal.waits = 0;
+    return 0;
+}
 
 /* The other's data is an address that must not come back. */
 static void put_in(int kq, int ident, int filter, unsigned flags)
@@ -241,6 +286,54 @@ static void raw_is_the_flags(void **state)
     end(&fixture);
 }
 
+static void begin_pipe(struct fixture *fixture)
+{
+    fixture->poller = poller_open("kqueue");
+    assert_non_null(fixture->poller);
+    assert_int_equal(pipe(fixture->ends), 0);
+}
+
+/* The writing end of a pipe whose reader has gone, where the system refuses to watch it. */
+static void begin_dead(struct fixture *fixture, unsigned want)
+{
+    begin_pipe(fixture);
+    close(fixture->ends[0]);
+    refuse_to_write(EPIPE);
+    assert_int_equal(poller_add(fixture->poller, fixture->ends[1], want, fixture), 0);
+}
+
+static void end_dead(struct fixture *fixture)
+{
+    poller_close(fixture->poller);
+    close(fixture->ends[1]);
+}
+
+static void expect_dead(struct fixture *fixture)
+{
+    struct poller_event event;
+
+    assert_int_equal(poller_wait(fixture->poller, &event, 1, KIT_DEADLINE_NS), 1);
+    assert_int_equal(event.fd, fixture->ends[1]);
+    assert_int_not_equal(event.ready & (POLLER_ERR | POLLER_HUP), 0);
+    assert_ptr_equal(event.data, fixture);
+}
+
+static void a_failed_wait_fails_after_a_dead_pipe(void **state)
+{
+    struct fixture fixture = {0};
+    struct poller_event event;
+
+    (void)state;
+    begin_dead(&fixture, POLLER_OUT);
+    expect_dead(&fixture);
+    assert_int_equal(poller_remove(fixture.poller, fixture.ends[1]), 0);
+    refusal.waits = 1;
+    assert_int_equal(poller_wait(fixture.poller, &event, 1, CLOCK_MILLISECOND), -1);
+    assert_int_equal(errno, ENOMEM);
+    expect_quiet(&fixture);
+    end_dead(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +344,7 @@ int main(void)
         cmocka_unit_test(what_is_no_descriptor_is_taken_out),
         cmocka_unit_test(what_is_no_kqueue_is_refused),
         cmocka_unit_test(raw_is_the_flags),
+        cmocka_unit_test_teardown(a_failed_wait_fails_after_a_dead_pipe, forgive),
     };
 
     return cmocka_run_group_tests(tests, NULL, kit_cleanup);
