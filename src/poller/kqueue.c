@@ -71,7 +71,10 @@ enum { KQ_PRI = 0 };
 #endif
 
 enum {
-    KQ_BATCH = 512, /* libkqueue takes no more */
+    /* libkqueue takes no more. Of as many epoll events it makes two each, and what does not fit
+     * then is lost: a level comes again, an edge does not. */
+    KQ_BATCH = 512,
+    KQ_SWEEP = 128, /* so few that with all their filters they do not fill a batch */
     KQ_PRINTED = 32,
     KQ_ANY = POLLER_IN | POLLER_OUT | KQ_PRI,
     KQ_UNSURE = 1 << 16, /* in an event's ready: poll(2) has to be asked */
@@ -107,6 +110,9 @@ struct kq_state {
     bool is_stale;   /* libkqueue holds what was closed */
     bool has_dead;   /* there may be a pipe without a reader among those always ready */
     unsigned turn;   /* which event is the first of the next wait */
+    int unswept;     /* of how many entries edges may be lost: they are asked for anew, ... */
+    int sweep;       /* ... from this one on, and round */
+    bool is_odd;     /* whether the next half of an entry makes a whole one */
     struct always always;
     struct kevent got[KQ_BATCH];
     struct poller_event merged[KQ_BATCH];
@@ -589,6 +595,28 @@ static int kq_collect(struct poller *poller, int n, struct poller_event *events,
     return stored;
 }
 
+/* Asks anew for edges that may be lost, for half as many as the wait can tell of: else what is
+ * ready all the time, as for writing, would fill every batch and be told for ever. What an adopted
+ * kqueue has not told of yet cannot be asked for. */
+static void kq_sweep(struct poller *poller, int max)
+{
+    struct kq_state *state = poller->state;
+    int left = max < 2 * KQ_SWEEP ? (max + state->is_odd) / 2 : KQ_SWEEP;
+
+    state->is_odd = !state->is_odd;
+    while (state->unswept > 0 && left > 0) {
+        int fd = state->sweep % poller->size;
+        unsigned want = poller->entries[fd].want;
+
+        state->sweep = fd + 1;
+        state->unswept--;
+        if (want == 0 || always_has(poller, fd) || !kq_is_edge(want))
+            continue;
+        kq_arm_anew(poller, fd, want);
+        left--;
+    }
+}
+
 static int kq_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poller_event *events,
                           int max)
 {
@@ -597,7 +625,10 @@ static int kq_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poll
 
     if (state->is_stale && kq_rebuild(poller) < 0)
         return -1;
-    n = kq_ask(poller, timeout_ns);
+    kq_sweep(poller, max);
+    n = kq_ask(poller, state->unswept > 0 ? 0 : timeout_ns);
+    if (KQ_IS_EMULATED && n == KQ_BATCH)
+        state->unswept = poller->size;
     return n > 0 ? kq_collect(poller, n, events, max) : n;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is kqueue's own: a kqueue that somebody else has filled, which cannot be asked what is in
- * it, what an event's raw holds, and what kevent(2) refuses. The rest is the contract's.
+ * it, what an event's raw holds, what kevent(2) refuses, and more than it tells of at once. The
+ * rest is the contract's.
  */
 #include "config.h"
 
@@ -19,6 +20,8 @@
 #include <sys/types.h>
 
 #include <sys/event.h>
+
+enum { MANY = 600 }; /* so that a batch cannot hold them, whichever of its limits is met */
 
 struct fixture {
     struct poller *poller;
@@ -334,6 +337,80 @@ static void a_failed_wait_fails_after_a_dead_pipe(void **state)
     end_dead(&fixture);
 }
 
+/* Numbers for one and the same file, each watched for WANT. */
+static void begin_many(struct fixture *fixture, int fds[MANY], unsigned want)
+{
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = dup(fixture->ends[0]);
+        assert_true(fds[i] >= 0);
+        assert_int_equal(poller_add(fixture->poller, fds[i], want, &fds[i]), 0);
+    }
+}
+
+static void close_many(const int fds[MANY])
+{
+    for (int i = 0; i < MANY; i++)
+        close(fds[i]);
+}
+
+/* An edge may be told twice, but that must come to an end. */
+static void tell_many_edges(int max)
+{
+    struct fixture fixture = {.poller = poller_open("kqueue")};
+    struct poller_event events[MANY];
+    unsigned told[MANY] = {0};
+    int fds[MANY];
+    int waits = 0;
+    int n;
+
+    assert_non_null(fixture.poller);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.ends), 0);
+    assert_int_equal(write(fixture.ends[1], "x", 1), 1);
+    begin_many(&fixture, fds, POLLER_IN | POLLER_OUT | POLLER_EDGE);
+    while ((n = poller_wait(fixture.poller, events, max, CLOCK_MILLISECOND)) > 0) {
+        for (int i = 0; i < n; i++)
+            told[(int *)events[i].data - fds] |= events[i].ready;
+        assert_true(++waits < 100);
+    }
+    assert_int_equal(n, 0);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(told[i], POLLER_IN | POLLER_OUT);
+    close_many(fds);
+    end(&fixture);
+}
+
+static void many_edges_are_all_told(void **state)
+{
+    (void)state;
+    tell_many_edges(MANY);
+    tell_many_edges(64);
+}
+
+/* There are filters for both, as edges, and nothing else tells of the end. */
+static void many_ends_are_all_told(void **state)
+{
+    struct fixture fixture = {0};
+    struct poller_event events[MANY];
+    int fds[MANY];
+    int left = MANY;
+
+    (void)state;
+    begin_pipe(&fixture);
+    begin_many(&fixture, fds, 0);
+    close(fixture.ends[1]);
+    while (left > 0) {
+        int n = poller_wait(fixture.poller, events, MANY, KIT_DEADLINE_NS);
+
+        assert_true(n > 0);
+        for (int i = 0; i < n; i++)
+            assert_int_equal(poller_remove(fixture.poller, events[i].fd), 0);
+        left -= n;
+    }
+    close_many(fds);
+    close(fixture.ends[0]);
+    poller_close(fixture.poller);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +422,8 @@ int main(void)
         cmocka_unit_test(what_is_no_kqueue_is_refused),
         cmocka_unit_test(raw_is_the_flags),
         cmocka_unit_test_teardown(a_failed_wait_fails_after_a_dead_pipe, forgive),
+        cmocka_unit_test(many_edges_are_all_told),
+        cmocka_unit_test(many_ends_are_all_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, kit_cleanup);
