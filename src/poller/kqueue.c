@@ -305,10 +305,28 @@ static int kq_arm(struct poller *poller, int fd, unsigned want)
     return 0;
 }
 
-static void kq_arm_anew(struct poller *poller, int fd, unsigned want)
+/* Keeps FD, which the kernel has refused, in the list of our own: poll(2) says what it is. */
+static int kq_keep(struct poller *poller, int fd, unsigned want)
 {
+    struct kq_state *state = poller->state;
+
+    state->has_dead = true;
+    return always_set(poller, &state->always, fd, want | POLLER_OUT);
+}
+
+/* Asks for FD, whose slot is no place in a wait, once more. Where that fails it must not be silent:
+ * the list tells of an edge once only, so the next wait tries that again. */
+static int kq_arm_anew(struct poller *poller, int fd, unsigned want)
+{
+    struct kq_state *state = poller->state;
+
     kq_disarm(poller, fd, kq_asked(want));
-    kq_arm(poller, fd, want);
+    if (kq_arm(poller, fd, want) == 0 || errno == EBADF)
+        return 0;
+    if (errno == EPIPE || !kq_is_edge(want))
+        return kq_keep(poller, fd, want);
+    state->unswept = poller->size;
+    return -1;
 }
 
 /* Puts a new kqueue in the place of libkqueue's, and fills it. */
@@ -393,10 +411,8 @@ static int kq_watch(struct poller *poller, int fd, unsigned was, unsigned want)
         return always_set(poller, &state->always, fd, want);
     if (kq_arm(poller, fd, want) == 0)
         return 0;
-    if (errno == EPIPE) {
-        state->has_dead = true;
-        return always_set(poller, &state->always, fd, want | POLLER_OUT);
-    }
+    if (errno == EPIPE)
+        return kq_keep(poller, fd, want);
     if (kind == KQ_DEVICE && kq_is_refusal(errno))
         return always_set(poller, &state->always, fd, want);
     return -1;
@@ -446,6 +462,18 @@ static const struct kq_filter *kq_filter_of(const struct kevent *event)
     return NULL;
 }
 
+/* Returns the entry that asked for EVENT; NULL: none. */
+static struct poller_entry *kq_entry(struct poller *poller, const struct kevent *event)
+{
+    struct poller_entry *entry = backend_entry(poller, (int)event->ident);
+    const struct kq_filter *filter = kq_filter_of(event);
+
+    if (entry && filter && (kq_asked(entry->want) & filter->want) &&
+        (uintptr_t)event->udata == entry->generation)
+        return entry;
+    return NULL;
+}
+
 /* The trigger flags that FLAGS of an adopted filter stand for. */
 static unsigned kq_trigger(unsigned flags)
 {
@@ -453,9 +481,9 @@ static unsigned kq_trigger(unsigned flags)
            (flags & (EV_ONESHOT | EV_DISPATCH) ? POLLER_ONESHOT : 0u);
 }
 
-/* Takes in what was in an adopted kqueue, now that it is known; what can be no event of ours is
- * taken out. NULL: that, or an error. */
-static struct poller_entry *kq_take_in(struct poller *poller, const struct kevent *event)
+/* Takes in what was in an adopted kqueue, now that it is known, and makes EVENT one of ours. What
+ * can be no event of ours is taken out. */
+static void kq_take_in(struct poller *poller, struct kevent *event)
 {
     const struct kq_filter *filter = kq_filter_of(event);
     struct poller_entry *entry = backend_entry(poller, (int)event->ident);
@@ -465,30 +493,24 @@ static struct poller_entry *kq_take_in(struct poller *poller, const struct keven
 
     if (!filter) {
         kq_change(poller, event->ident, event, EV_DELETE);
-        return NULL;
+        return;
     }
     want |= filter->want | kq_trigger((unsigned)event->flags);
     if (backend_take_in(poller, fd, want) < 0)
-        return NULL;
-    poller->entries[fd].data = data;
+        return;
+    entry = &poller->entries[fd];
+    entry->data = data;
+    event->udata = (__typeof__(event->udata))(uintptr_t)entry->generation;
     kq_arm_anew(poller, fd, want);
-    return &poller->entries[fd];
 }
 
-/* Returns the entry that EVENT is for; NULL: none. */
-static struct poller_entry *kq_entry(struct poller *poller, const struct kevent *event)
+static void kq_take_in_all(struct poller *poller, int n)
 {
     struct kq_state *state = poller->state;
-    struct poller_entry *entry = backend_entry(poller, (int)event->ident);
-    const struct kq_filter *filter = kq_filter_of(event);
 
-    if (entry && filter && (kq_asked(entry->want) & filter->want) &&
-        (uintptr_t)event->udata == entry->generation)
-        return entry;
-    if (state->is_adopted)
-        return kq_take_in(poller, event);
-    state->is_stale |= kq_gets_stale(state);
-    return NULL;
+    for (int i = 0; i < n; i++)
+        if (!kq_entry(poller, &state->got[i]))
+            kq_take_in(poller, &state->got[i]);
 }
 
 /* What one filter says. */
@@ -517,7 +539,8 @@ static int kq_merge(struct poller *poller, int n)
         struct poller_entry *entry = kq_entry(poller, got);
         struct poller_event *event;
 
-        if (!entry)
+        state->is_stale |= !entry && kq_gets_stale(state);
+        if (!entry || always_has(poller, (int)got->ident))
             continue;
         if (entry->slot > KQ_PLACE) {
             entry->slot = KQ_PLACE - count;
@@ -598,7 +621,7 @@ static int kq_collect(struct poller *poller, int n, struct poller_event *events,
 /* Asks anew for edges that may be lost, for half as many as the wait can tell of: else what is
  * ready all the time, as for writing, would fill every batch and be told for ever. What an adopted
  * kqueue has not told of yet cannot be asked for. */
-static void kq_sweep(struct poller *poller, int max)
+static int kq_sweep(struct poller *poller, int max)
 {
     struct kq_state *state = poller->state;
     int left = max < 2 * KQ_SWEEP ? (max + state->is_odd) / 2 : KQ_SWEEP;
@@ -612,9 +635,11 @@ static void kq_sweep(struct poller *poller, int max)
         state->unswept--;
         if (want == 0 || always_has(poller, fd) || !kq_is_edge(want))
             continue;
-        kq_arm_anew(poller, fd, want);
+        if (kq_arm_anew(poller, fd, want) < 0)
+            return -1;
         left--;
     }
+    return 0;
 }
 
 static int kq_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poller_event *events,
@@ -625,10 +650,13 @@ static int kq_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poll
 
     if (state->is_stale && kq_rebuild(poller) < 0)
         return -1;
-    kq_sweep(poller, max);
+    if (kq_sweep(poller, max) < 0)
+        return -1;
     n = kq_ask(poller, state->unswept > 0 ? 0 : timeout_ns);
     if (KQ_IS_EMULATED && n == KQ_BATCH)
         state->unswept = poller->size;
+    if (n > 0 && state->is_adopted)
+        kq_take_in_all(poller, n);
     return n > 0 ? kq_collect(poller, n, events, max) : n;
 }
 

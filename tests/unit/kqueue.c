@@ -337,6 +337,45 @@ static void a_failed_wait_fails_after_a_dead_pipe(void **state)
     end_dead(&fixture);
 }
 
+/* BSD refuses to watch it from then on, and says so when it is asked anew. */
+static void a_pipe_that_dies_stays_told(void **state)
+{
+    static const unsigned wants[] = {0, POLLER_RDHUP, POLLER_OUT, POLLER_OUT | POLLER_RDHUP};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
+        struct fixture fixture = {0};
+
+        begin_pipe(&fixture);
+        assert_int_equal(poller_add(fixture.poller, fixture.ends[1], wants[i], &fixture), 0);
+        refuse_to_write(EPIPE);
+        close(fixture.ends[0]);
+        for (int times = 0; times < 3; times++)
+            expect_dead(&fixture);
+        end_dead(&fixture);
+        forgive(NULL);
+    }
+}
+
+/* What was told is asked for anew, and there is no memory for it. */
+static void what_cannot_be_asked_anew_is_tried_again(void **state)
+{
+    struct fixture fixture = {0};
+    struct poller_event event;
+
+    (void)state;
+    begin_pipe(&fixture);
+    assert_int_equal(poller_add(fixture.poller, fixture.ends[1], 0, &fixture), 0);
+    close(fixture.ends[0]);
+    refuse_to_write(ENOMEM);
+    expect_dead(&fixture);
+    assert_int_equal(poller_wait(fixture.poller, &event, 1, CLOCK_MILLISECOND), -1);
+    assert_int_equal(errno, ENOMEM);
+    forgive(NULL);
+    expect_dead(&fixture);
+    end_dead(&fixture);
+}
+
 /* Numbers for one and the same file, each watched for WANT. */
 static void begin_many(struct fixture *fixture, int fds[MANY], unsigned want)
 {
@@ -422,6 +461,8 @@ int main(void)
         cmocka_unit_test(what_is_no_kqueue_is_refused),
         cmocka_unit_test(raw_is_the_flags),
         cmocka_unit_test_teardown(a_failed_wait_fails_after_a_dead_pipe, forgive),
+        cmocka_unit_test_teardown(a_pipe_that_dies_stays_told, forgive),
+        cmocka_unit_test_teardown(what_cannot_be_asked_anew_is_tried_again, forgive),
         cmocka_unit_test(many_edges_are_all_told),
         cmocka_unit_test(many_ends_are_all_told),
     };
