@@ -367,7 +367,7 @@ static int kq_forget(struct poller *poller, int fd, unsigned was)
         state->is_stale = true;
     else
         kq_disarm(poller, fd, state->is_adopted ? KQ_ANY : kq_asked(was));
-    return 0;
+    return always_set(poller, &state->always, fd, 0);
 }
 
 /* Says of what sort the file is, or returns -1 with EBADF. A terminal is no device here: it makes
@@ -395,22 +395,16 @@ static unsigned kq_obsolete(const struct kq_state *state, unsigned was, unsigned
     return kq_asked(was) & ~kq_asked(want);
 }
 
-/* Watches FD, which is in no list of ours. */
-static int kq_watch(struct poller *poller, int fd, unsigned was, unsigned want)
+/* Watches FD, of which the kernel has WAS. What is in the list stays there until it is taken. */
+static int kq_watch(struct poller *poller, int fd, enum kq_kind kind, unsigned was, unsigned want)
 {
     struct kq_state *state = poller->state;
-    enum kq_kind kind;
 
-    if (kq_find_kind(fd, &kind) < 0) {
-        state->is_stale |= was != 0 && kq_gets_stale(state);
-        return -1;
-    }
     kq_disarm(poller, fd, kq_obsolete(state, was, want));
-    poller->entries[fd].slot = ALWAYS_KERNEL;
     if (kind == KQ_FILE)
         return always_set(poller, &state->always, fd, want);
     if (kq_arm(poller, fd, want) == 0)
-        return 0;
+        return always_set(poller, &state->always, fd, 0);
     if (errno == EPIPE)
         return kq_keep(poller, fd, want);
     if (kind == KQ_DEVICE && kq_is_refusal(errno))
@@ -421,16 +415,26 @@ static int kq_watch(struct poller *poller, int fd, unsigned was, unsigned want)
 static int kq_set(struct poller *poller, int fd, unsigned was, unsigned want)
 {
     struct kq_state *state = poller->state;
+    enum kq_kind kind;
+    int error;
 
-    if (always_has(poller, fd)) {
-        always_set(poller, &state->always, fd, 0);
+    if (always_has(poller, fd))
         was = 0;
-    }
     if (want == 0)
         return kq_forget(poller, fd, was);
+    if (kq_find_kind(fd, &kind) < 0) {
+        state->is_stale |= was != 0 && kq_gets_stale(state);
+        return -1;
+    }
     if (state->is_stale && kq_rebuild(poller) < 0)
         return -1;
-    return kq_watch(poller, fd, was, want);
+    if (kq_watch(poller, fd, kind, was, want) == 0)
+        return 0;
+    error = errno;
+    if (was != 0)
+        kq_arm_anew(poller, fd, was);
+    errno = error;
+    return -1;
 }
 
 static int kq_ask(struct poller *poller, int64_t timeout_ns)

@@ -376,6 +376,65 @@ static void what_cannot_be_asked_anew_is_tried_again(void **state)
     end_dead(&fixture);
 }
 
+static void fail_to_modify(struct fixture *fixture, int fd, unsigned want)
+{
+    assert_int_equal(poller_modify(fixture->poller, fd, want, NULL), -1);
+    assert_int_equal(errno, ENOMEM);
+}
+
+static void a_failed_modify_changes_nothing(void **state)
+{
+    static const unsigned wants[] = {POLLER_IN, POLLER_IN | POLLER_EDGE};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
+        struct fixture fixture = {.poller = poller_open("kqueue")};
+        int *fd = fixture.ends;
+
+        assert_non_null(fixture.poller);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.ends), 0);
+        assert_int_equal(poller_add(fixture.poller, *fd, wants[i], &fixture), 0);
+        refuse_to_write(ENOMEM);
+        fail_to_modify(&fixture, *fd, POLLER_IN | POLLER_OUT);
+        expect_quiet(&fixture);
+        assert_int_equal(write(fixture.ends[1], "x", 1), 1);
+        expect(&fixture, POLLER_IN, &fixture);
+        end(&fixture);
+        forgive(NULL);
+    }
+}
+
+/* Even where the old watch cannot be had back at once. */
+static void a_modify_that_fails_twice_changes_nothing(void **state)
+{
+    struct fixture fixture = {.poller = poller_open("kqueue")};
+
+    (void)state;
+    assert_non_null(fixture.poller);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.ends), 0);
+    assert_int_equal(poller_add(fixture.poller, fixture.ends[0], POLLER_IN, &fixture), 0);
+    refusal.error = ENOMEM;
+    fail_to_modify(&fixture, fixture.ends[0], POLLER_OUT);
+    expect_quiet(&fixture);
+    assert_int_equal(write(fixture.ends[1], "x", 1), 1);
+    expect(&fixture, POLLER_IN, &fixture);
+    forgive(NULL);
+    expect(&fixture, POLLER_IN, &fixture);
+    end(&fixture);
+}
+
+static void a_failed_modify_leaves_a_dead_pipe(void **state)
+{
+    struct fixture fixture = {0};
+
+    (void)state;
+    begin_dead(&fixture, POLLER_OUT);
+    refuse_to_write(ENOMEM);
+    fail_to_modify(&fixture, fixture.ends[1], POLLER_OUT | POLLER_RDHUP);
+    expect_dead(&fixture);
+    end_dead(&fixture);
+}
+
 /* Numbers for one and the same file, each watched for WANT. */
 static void begin_many(struct fixture *fixture, int fds[MANY], unsigned want)
 {
@@ -463,6 +522,9 @@ int main(void)
         cmocka_unit_test_teardown(a_failed_wait_fails_after_a_dead_pipe, forgive),
         cmocka_unit_test_teardown(a_pipe_that_dies_stays_told, forgive),
         cmocka_unit_test_teardown(what_cannot_be_asked_anew_is_tried_again, forgive),
+        cmocka_unit_test_teardown(a_failed_modify_changes_nothing, forgive),
+        cmocka_unit_test_teardown(a_modify_that_fails_twice_changes_nothing, forgive),
+        cmocka_unit_test_teardown(a_failed_modify_leaves_a_dead_pipe, forgive),
         cmocka_unit_test(many_edges_are_all_told),
         cmocka_unit_test(many_ends_are_all_told),
     };
