@@ -126,7 +126,7 @@ tests_contract_contract_SOURCES = \
 tests_e2e_selftest_CPPFLAGS = $(AM_CPPFLAGS) -DMANUAL='"$(abs_top_srcdir)/doc/pollspin.7"'
 
 # To be a system without pidfd_open(2).
-tests_unit_child_LDFLAGS = -Wl,--wrap=syscall
+tests_unit_child_LDFLAGS = -Wl,--wrap=syscall,--wrap=waitid
 
 # To be a system without /proc, and one that has too many watches.
 tests_unit_file_watch_LDFLAGS = -Wl,--wrap=inotify_add_watch

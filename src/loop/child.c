@@ -2,8 +2,14 @@
 /*
  * The end of a process is a descriptor that becomes readable: on Linux a pidfd (pidfd_open(2)), on
  * BSD a kqueue(2) with nothing else in it. It is for a process, not for a number: one that gets the
- * number later is not mistaken for it. Reaping goes by the number, which the process keeps until
- * then.
+ * number later is not mistaken for it. Reaping goes by the pidfd too (waitid(2), P_PIDFD). Before
+ * Linux 5.4, on BSD and without a descriptor it goes by the number, which a child of ours keeps
+ * until it is reaped; a process that is none may have lost it to a child of ours by then, whose
+ * end is taken for its own.
+ *
+ * A descriptor may say that a process has ended before it can be reaped: a debugger that traces it
+ * comes first (ptrace(2)). The descriptor stays readable meanwhile and would keep the loop from
+ * waiting; so a timer looks instead.
  *
  * A pidfd is not to be had from a Linux before 5.3 or under a filter (seccomp(2)), and some systems
  * have no event for a process that has ended already. Such a child is in the loop's list: the loop
@@ -26,8 +32,11 @@
 #include <sys/event.h>
 #endif
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "loop/inside.h"
+
+#define CHILD_LOOK_AGAIN (100 * CLOCK_MILLISECOND)
 
 /* Returns a descriptor that is readable once PID has ended, close-on-exec, or -1 with errno: ENOSYS
  * or EPERM where there are none. */
@@ -62,14 +71,63 @@ static int process_open(pid_t pid)
 }
 #endif
 
-/* Whether PID has ended; then it is reaped, and *STATUS is set as child_fn says. */
-static bool process_is_over(pid_t pid, int *status)
+/* Returns 1 where PID was a child that had ended, and is reaped now; 0 where it has not ended; or
+ * -1 with errno. */
+static int process_reap_by_pid(pid_t pid, int *status)
 {
     pid_t reaped;
 
     do
         reaped = waitpid(pid, status, WNOHANG);
     while (reaped < 0 && errno == EINTR);
+    return reaped > 0 ? 1 : (int)reaped;
+}
+
+#if defined SYS_pidfd_open
+enum { PROCESS_BY_PIDFD = 3, PROCESS_DUMPED_CORE = 0x80 }; /* P_PIDFD, which not all libcs have */
+
+/* What waitpid says, in the words of waitid. */
+static int process_status(const siginfo_t *info)
+{
+    if (info->si_code == CLD_EXITED)
+        return (info->si_status & 0xff) << 8;
+    return info->si_status | (info->si_code == CLD_DUMPED ? PROCESS_DUMPED_CORE : 0);
+}
+
+/* As process_reap_by_pid. EINVAL: the kernel knows of no pidfd here. */
+static int process_reap_by_fd(int fd, int *status)
+{
+    siginfo_t info = {0};
+    int result;
+
+    do
+        result = waitid((idtype_t)PROCESS_BY_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
+    while (result < 0 && errno == EINTR);
+    if (result < 0)
+        return -1;
+    if (info.si_pid == 0)
+        return 0;
+    *status = process_status(&info);
+    return 1;
+}
+#else
+static int process_reap_by_fd(int fd, int *status)
+{
+    (void)fd;
+    (void)status;
+    errno = EINVAL;
+    return -1;
+}
+#endif
+
+/* Whether it has ended; then it is reaped, and *STATUS is set as child_fn says. */
+static bool child_is_over(const struct child *child, int *status)
+{
+    int fd = child->watch.fd;
+    int reaped = fd >= 0 ? process_reap_by_fd(fd, status) : -1;
+
+    if (fd < 0 || (reaped < 0 && errno == EINVAL))
+        reaped = process_reap_by_pid(child->pid, status);
     if (reaped < 0)
         *status = -1;
     return reaped != 0;
@@ -95,14 +153,27 @@ static void child_end(struct child *child, int status)
 
 /* ---- with a descriptor ---- */
 
-/* A debugger that traces the process sees its end first: until it lets us, nothing is reaped. */
+/* Without memory for the timer the loop does not wait, but nothing is missed. */
+static void child_look_again(struct child *child)
+{
+    if (timer_after(&child->again, CHILD_LOOK_AGAIN) == 0)
+        watch_want(&child->watch, 0);
+}
+
 static void child_on_ready(void *owner, unsigned ready)
 {
     struct child *child = owner;
     int status = -1;
 
-    if (process_is_over(child->pid, &status) || (ready & POLLER_INVALID))
+    if (child_is_over(child, &status) || (ready & POLLER_INVALID))
         child_end(child, status);
+    else
+        child_look_again(child);
+}
+
+static void child_on_again(void *owner)
+{
+    child_on_ready(owner, 0);
 }
 
 static int child_watch(struct child *child, struct loop *loop, int fd)
@@ -116,6 +187,7 @@ static int child_watch(struct child *child, struct loop *loop, int fd)
         errno = error;
         return -1;
     }
+    timer_init(&child->again, loop, child_on_again, child);
     list_append(&loop->children.watched, &child->link);
     return 0;
 }
@@ -134,7 +206,7 @@ static void children_look(void *owner)
         int status;
 
         list_append(&children->listed, &child->link);
-        if (process_is_over(child->pid, &status))
+        if (child_is_over(child, &status))
             child_end(child, status);
     }
 }
@@ -197,6 +269,7 @@ void child_stop(struct child *child)
     child->loop = NULL;
     list_remove(&child->link);
     if (watch_is_started(&child->watch)) {
+        timer_stop(&child->again);
         watch_stop(&child->watch);
         close(child->watch.fd);
         child->watch.fd = -1;

@@ -235,6 +235,7 @@ struct child {
     child_fn *on_exit;
     void *owner;
     struct watch watch;    /* of a pidfd, where the system has them */
+    struct timer again;    /* ... or this, while it has ended and a debugger keeps it */
     struct loop_link link; /* in the loop's list, where it has not */
 };
 

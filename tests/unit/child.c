@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The ends of real processes, on every backend, by a pidfd as well as without: this test has a
- * syscall(2) of its own (tests/local.mk), which can say that pidfd_open(2) is not to be had.
+ * syscall(2) of its own (tests/local.mk), which can say that pidfd_open(2) is not to be had, and a
+ * waitid(2) that can be that of a kernel which has it, but does not wait for it.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +19,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#if defined __linux__
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#endif
 
 #include "kit/kit.h"
 #include "pollspin/loop.h"
@@ -47,6 +55,19 @@ long __wrap_syscall(long number, ...)
         words[i] = va_arg(list, long);
     va_end(list);
     return __real_syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+}
+
+static bool has_old_waitid;
+
+int __real_waitid(idtype_t type, id_t id, siginfo_t *info, int flags);
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int flags);
+
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int flags)
+{
+    if (!has_old_waitid || type == P_ALL || type == P_PID || type == P_PGID)
+        return __real_waitid(type, id, info, flags);
+    errno = EINVAL;
+    return -1;
 }
 
 /* ---- what the tests share ---- */
@@ -109,6 +130,9 @@ static pid_t begin(const struct gate *gate, int status)
     assert_true(pid >= 0);
     if (pid != 0)
         return pid;
+#if defined __linux__
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+#endif
     alarm((unsigned)(KIT_DEADLINE_NS / CLOCK_SECOND));
     if (gate) {
         close(gate->ends[1]);
@@ -201,6 +225,7 @@ static int close_loop(void **state)
     loop_free(opened);
     opened = NULL;
     refusal = 0;
+    has_old_waitid = false;
     while (waitpid(-1, NULL, WNOHANG) > 0)
         continue;
     return kit_cleanup(state);
@@ -525,6 +550,145 @@ static void one_that_is_no_child_of_ours(void **state)
     reap(parent);
 }
 
+/* A child of ours that exits with STATUS behind GATE and has the number PID, which must be free; or
+ * the test is skipped. */
+#if defined SYS_clone3 && defined CLONE_ARGS_SIZE_VER1
+static void begin_with_number(const struct gate *gate, int status, pid_t pid)
+{
+    struct clone_args how = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&pid, .set_tid_size = 1};
+    char byte;
+
+    switch (syscall(SYS_clone3, &how, sizeof how)) {
+    case -1:
+        kit_skip("the number of a process cannot be chosen here");
+        break;
+    case 0:
+        alarm((unsigned)(KIT_DEADLINE_NS / CLOCK_SECOND));
+        close(gate->ends[1]);
+        _exit(read(gate->ends[0], &byte, 1) == 0 ? status : -1);
+    default:
+        break;
+    }
+}
+#else
+static void begin_with_number(const struct gate *gate, int status, pid_t pid)
+{
+    (void)gate;
+    (void)status;
+    (void)pid;
+    kit_skip("the number of a process cannot be chosen here");
+}
+#endif
+
+static void a_child_of_ours_that_has_its_number(void **state)
+{
+    struct loop *loop = open_loop(state);
+    struct gate gate;
+    static struct seen seen;
+    pid_t parent;
+    int status;
+
+    gate_init(&gate);
+    seen_start(&seen, loop, begin_stranger(&gate, &parent));
+    gate_open(&gate);
+    reap(parent);
+    gate_init(&gate);
+    begin_with_number(&gate, 7, seen.child.pid);
+    gate_open(&gate);
+    await_end(seen.child.pid);
+    until(loop, seen.calls > 0);
+    assert_int_equal(seen.status, -1);
+    assert_int_equal(waitpid(seen.child.pid, &status, 0), seen.child.pid);
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+/* Linux 5.3 has a pidfd, but does not wait for it. */
+static void one_waited_for_by_its_number(void **state)
+{
+    struct loop *loop = open_loop(state);
+    static struct seen seen;
+
+    has_old_waitid = true;
+    seen_start(&seen, loop, begin(NULL, 6));
+    until(loop, seen.calls > 0);
+    assert_int_equal(WEXITSTATUS(seen.status), 6);
+    assert_reaped(seen.child.pid);
+}
+
+#if defined __linux__
+/* A debugger of PID, which lets it go when HOLD is opened. */
+static pid_t begin_tracer(pid_t pid, const struct gate *hold, const struct gate *gate)
+{
+    int ends[2];
+    pid_t tracer;
+    char byte;
+
+    assert_int_equal(pipe(ends), 0);
+    tracer = fork();
+    assert_true(tracer >= 0);
+    if (tracer == 0) {
+        alarm((unsigned)(KIT_DEADLINE_NS / CLOCK_SECOND));
+        close(gate->ends[1]);
+        close(hold->ends[1]);
+        byte = ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0;
+        if (write(ends[1], &byte, 1) == 1)
+            _exit((int)read(hold->ends[0], &byte, 1));
+        _exit(1);
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
+    close(ends[1]);
+    if (!byte)
+        kit_skip("no process can be traced here");
+    return tracer;
+}
+
+/* Its end is known long before it can be reaped: the loop waits meanwhile. */
+static void one_that_is_traced(void **state)
+{
+    struct loop *loop = open_loop(state);
+    struct gate gate, hold;
+    static struct seen seen;
+    struct pollfd ended = {.events = POLLIN};
+    pid_t tracer;
+
+    gate_init(&gate);
+    seen_start(&seen, loop, begin(&gate, 5));
+    gate_init(&hold);
+    tracer = begin_tracer(seen.child.pid, &hold, &gate);
+    gate_open(&gate);
+    ended.fd = seen.child.watch.fd;
+    assert_int_equal(poll(&ended, 1, (int)(KIT_DEADLINE_NS / CLOCK_MILLISECOND)), 1);
+    assert_in_range(turns_for(loop, 250 * CLOCK_MILLISECOND), 1, 20);
+    assert_int_equal(seen.calls, 0);
+    gate_open(&hold);
+    until(loop, seen.calls > 0);
+    assert_int_equal(WEXITSTATUS(seen.status), 5);
+    reap(tracer);
+}
+
+static void one_that_is_traced_may_be_stopped(void **state)
+{
+    struct loop *loop = open_loop(state);
+    struct gate gate, hold;
+    static struct seen seen;
+    pid_t tracer;
+
+    gate_init(&gate);
+    seen_start(&seen, loop, begin(&gate, 5));
+    gate_init(&hold);
+    tracer = begin_tracer(seen.child.pid, &hold, &gate);
+    gate_open(&gate);
+    until(loop, timer_is_set(&seen.child.again));
+    child_stop(&seen.child);
+    assert_false(timer_is_set(&seen.child.again));
+    gate_open(&hold);
+    reap(tracer);
+    reap(seen.child.pid);
+    assert_int_equal(seen.calls, 0);
+}
+#endif
+
 static void a_stranger_needs_a_pidfd(void **state)
 {
     struct loop *loop = open_loop(state);
@@ -697,6 +861,14 @@ static const struct {
 
 static const struct CMUnitTest apart[] = {
     {"one_that_is_no_child_of_ours", one_that_is_no_child_of_ours, NULL, close_loop, &with_pidfd},
+    {"a_child_of_ours_that_has_its_number", a_child_of_ours_that_has_its_number, NULL, close_loop,
+     &with_pidfd},
+    {"one_waited_for_by_its_number", one_waited_for_by_its_number, NULL, close_loop, &with_pidfd},
+#if defined __linux__
+    {"one_that_is_traced", one_that_is_traced, NULL, close_loop, &with_pidfd},
+    {"one_that_is_traced_may_be_stopped", one_that_is_traced_may_be_stopped, NULL, close_loop,
+     &with_pidfd},
+#endif
     {"sigchld_is_ignored", sigchld_is_ignored, NULL, close_loop, &with_pidfd},
     {"another_error_is_told", another_error_is_told, NULL, close_loop, &with_pidfd},
     {"a_filter_may_forbid_a_pidfd", a_filter_may_forbid_a_pidfd, NULL, close_loop, &with_pidfd},
