@@ -50,6 +50,7 @@ struct loop {
     bool is_dirty;
     bool is_stopped;
     bool is_looking; /* this turn does not wait */
+    bool is_turning;
 };
 
 /* Gives back all signals that the loop has, behind its poller. */

@@ -12,6 +12,22 @@
 #include "poller/backend.h"
 #include "pollspin/loop.h"
 
+/* Step 7. errno survives. */
+static void loop_reap(struct loop *loop)
+{
+    int error = errno;
+    struct watch *watch;
+
+    while ((watch = list_take_first(&loop->closing))) {
+        close(watch->fd);
+        watch->loop = NULL;
+        watch->fd = -1;
+        if (watch->on_closed)
+            watch->on_closed(watch->owner);
+    }
+    errno = error;
+}
+
 struct loop *loop_new(struct poller *poller)
 {
     struct loop *loop = calloc(1, sizeof *loop);
@@ -30,7 +46,7 @@ struct loop *loop_new(struct poller *poller)
     list_init(&loop->members, NULL);
     loop_children_init(loop);
     loop_files_init(loop);
-    loop->now = clock_now();
+    loop->is_now_old = true;
     return loop;
 }
 
@@ -38,6 +54,7 @@ void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    loop_reap(loop);
     poller_close(loop->poller);
     loop_signals_free(loop);
     loop_children_free(loop);
@@ -333,6 +350,8 @@ static void loop_tell(struct loop *loop)
     struct loop_link failed;
     struct watch *watch;
 
+    if (list_is_empty(&loop->changed))
+        return;
     list_init(&failed, NULL);
     while ((watch = list_take_first(&loop->changed)))
         if (watch_tell(watch) < 0) {
@@ -343,6 +362,7 @@ static void loop_tell(struct loop *loop)
         }
     while ((watch = list_take_first(&failed)))
         watch_call(watch, POLLER_INVALID);
+    loop->is_now_old = true;
 }
 
 /* How long step 5 may wait. What came up since step 2 -- something to call, to paint, to tell or to
@@ -434,25 +454,9 @@ static void loop_dispatch(struct loop *loop, int count)
             watch_dispatch(batch[i].data, batch[i].ready);
 }
 
-/* Step 7. errno survives. */
-static void loop_reap(struct loop *loop)
-{
-    int error = errno;
-    struct watch *watch;
-
-    while ((watch = list_take_first(&loop->closing))) {
-        close(watch->fd);
-        watch->loop = NULL;
-        watch->fd = -1;
-        if (watch->on_closed)
-            watch->on_closed(watch->owner);
-    }
-    errno = error;
-}
-
 /* A wait that failed has nothing to dispatch; what was marked is closed all the same, since it may
  * be freed after the turn. */
-int loop_turn(struct loop *loop)
+static int loop_make_turn(struct loop *loop)
 {
     int n;
 
@@ -464,25 +468,48 @@ int loop_turn(struct loop *loop)
     loop->is_now_old = true;
     loop_dispatch(loop, n);
     loop_reap(loop);
+    loop->is_now_old = true;
     return n < 0 ? -1 : 0;
+}
+
+/* A turn in a turn would dispatch from the same batch. */
+static int loop_enter(struct loop *loop, bool is_looking)
+{
+    if (loop->is_turning) {
+        errno = EDEADLK;
+        return -1;
+    }
+    loop->is_turning = true;
+    loop->is_looking = is_looking;
+    return 0;
+}
+
+static int loop_leave(struct loop *loop, int result)
+{
+    loop->is_turning = false;
+    loop->is_looking = false;
+    loop->is_stopped = false;
+    return result;
+}
+
+int loop_turn(struct loop *loop)
+{
+    return loop_enter(loop, false) < 0 ? -1 : loop_leave(loop, loop_make_turn(loop));
 }
 
 int loop_look(struct loop *loop)
 {
-    int result;
-
-    loop->is_looking = true;
-    result = loop_turn(loop);
-    loop->is_looking = false;
-    return result;
+    return loop_enter(loop, true) < 0 ? -1 : loop_leave(loop, loop_make_turn(loop));
 }
 
 int loop_run(struct loop *loop)
 {
     int result = 0;
 
+    if (loop_enter(loop, false) < 0)
+        return -1;
     loop->is_stopped = false;
     while (result == 0 && !loop->is_stopped)
-        result = loop_turn(loop);
-    return result;
+        result = loop_make_turn(loop);
+    return loop_leave(loop, result);
 }

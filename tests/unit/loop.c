@@ -714,6 +714,109 @@ static void the_clock_is_read_twice_a_turn(void **state)
     loop_free(loop);
 }
 
+static void turn_again(struct actor *actor)
+{
+    assert_int_equal(loop_turn(actor->loop), -1);
+    assert_int_equal(errno, EDEADLK);
+    assert_int_equal(loop_look(actor->loop), -1);
+    assert_int_equal(errno, EDEADLK);
+    assert_int_equal(loop_run(actor->loop), -1);
+    assert_int_equal(errno, EDEADLK);
+}
+
+/* It would dispatch from the same batch, and close what the outer one has still to tell. */
+static void a_turn_in_a_turn_is_refused(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor reader, timer;
+
+    (void)state;
+    actor_init(&reader, loop, "reader");
+    actor_init(&timer, loop, "timer");
+    reader.act = timer.act = turn_again;
+    actor_watch(&reader, FIRST, POLLER_IN);
+    fake_at(clock_now(), FIRST, POLLER_IN);
+    timer_set(&timer.timer, clock_now());
+    turn(loop);
+    turn(loop);
+    fake_expect("set 10 - IN; timer; wait ever; reader IN; wait ever; reader IN");
+    loop_free(loop);
+}
+
+static void a_stop_is_for_one_turn(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor timer;
+
+    (void)state;
+    actor_init(&timer, loop, "timer");
+    timer_set(&timer.timer, clock_now() + 5 * MS);
+    loop_stop(loop);
+    turn(loop);
+    turn(loop);
+    timer.act = stop_loop;
+    assert_int_equal(loop_run(loop), 0);
+    timer_set(&timer.timer, clock_now() + 5 * MS);
+    turn(loop);
+    fake_expect("wait 0; wait 5ms; timer; wait 0; wait 5ms");
+    loop_free(loop);
+}
+
+static void freeing_closes_what_was_marked(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor reader;
+    int fd = dup(0);
+
+    (void)state;
+    actor_init(&reader, loop, "reader");
+    actor_watch(&reader, fd, POLLER_IN);
+    watch_close(&reader.watch, on_due);
+    loop_free(loop);
+    assert_int_equal(close(fd), -1); /* by the loop */
+    assert_int_equal(reader.runs, 1);
+}
+
+static void take_four(struct actor *actor)
+{
+    (void)actor;
+    fake_advance(4 * MS);
+}
+
+static void time_in_step_4_does_not_lengthen_the_wait(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor refused, timer;
+
+    (void)state;
+    actor_init(&refused, loop, "refused");
+    actor_init(&timer, loop, "timer");
+    actor_watch(&refused, FIRST, 0);
+    timer_set(&timer.timer, clock_now() + 5 * MS);
+    refused.act = take_four;
+    refuse_again(&refused);
+    turn(loop);
+    fake_expect("set 10 - IN; refused INVALID; wait 1ms");
+    loop_free(loop);
+}
+
+/* Outside of a turn, too, time counts from when it is asked for. */
+static void a_delay_counts_from_now(void **state)
+{
+    struct loop *loop = open_loop();
+    struct actor timer;
+
+    (void)state;
+    actor_init(&timer, loop, "timer");
+    for (int i = 0; i < 2; i++) {
+        fake_advance(100 * MS);
+        assert_int_equal(timer_after(&timer.timer, 5 * MS), 0);
+        assert_int_equal(timer_due(&timer.timer), clock_now() + 5 * MS);
+        turn(loop);
+    }
+    loop_free(loop);
+}
+
 /* As the inspector prints it: number, name, how often it was told, and what came last. */
 static void note_watch(void *context, const struct watch *watch)
 {
@@ -1903,6 +2006,11 @@ int main(void)
         cmocka_unit_test_teardown(paints_once_a_turn, fake_stop),
         cmocka_unit_test_teardown(a_stop_ends_the_turn_first, fake_stop),
         cmocka_unit_test_teardown(the_clock_is_read_twice_a_turn, fake_stop),
+        cmocka_unit_test_teardown(a_turn_in_a_turn_is_refused, fake_stop),
+        cmocka_unit_test_teardown(a_stop_is_for_one_turn, fake_stop),
+        cmocka_unit_test_teardown(freeing_closes_what_was_marked, fake_stop),
+        cmocka_unit_test_teardown(time_in_step_4_does_not_lengthen_the_wait, fake_stop),
+        cmocka_unit_test_teardown(a_delay_counts_from_now, fake_stop),
         cmocka_unit_test_teardown(all_that_are_started_are_listed, fake_stop),
         cmocka_unit_test_teardown(what_is_being_closed_is_not_listed, fake_stop),
         cmocka_unit_test_teardown(what_came_is_counted, fake_stop),
