@@ -370,13 +370,13 @@ static int kq_forget(struct poller *poller, int fd, unsigned was)
     return always_set(poller, &state->always, fd, 0);
 }
 
-/* Says of what sort the file is, or returns -1 with EBADF. A terminal is no device here: it makes
- * its reader wait. */
+/* Says of what sort the file is, or returns -1 with EBADF, as for a mere path, of which fstat(2)
+ * knows. A terminal is no device here: it makes its reader wait. */
 static int kq_find_kind(int fd, enum kq_kind *kind)
 {
     struct stat info;
 
-    if (fstat(fd, &info) < 0)
+    if (!backend_is_open(fd) || fstat(fd, &info) < 0)
         return -1;
     if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode) || S_ISBLK(info.st_mode))
         *kind = KQ_FILE;
