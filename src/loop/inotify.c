@@ -4,14 +4,26 @@
  *   - it takes a path, whose file may be another one by then: so the file is opened (O_PATH), and
  *     its path is that of the descriptor in /proc. Where /proc is missing the path itself has to do
  *   - it names the inode: several watches of one file get the same number, and one mask
- *   - IN_ATTRIB stands for a new mode as well as for a name that came or went: fstat(2) tells
+ *   - IN_ATTRIB stands for a new mode as well as for a name that came or went: fstat(2) tells.
+ * Where one came and another went, what it was opened by is " (deleted)" in /proc
  *   - IN_DELETE_SELF comes when the last descriptor of the file has gone too. Ours would be one; so
  *     it is kept only where fstat is needed, and there the number of names says it at once
  *   - what is kept open keeps its file system from being unmounted, as with a kqueue
  *   - rmdir(2) makes no IN_ATTRIB. A directory is therefore never kept open; that a subdirectory
  *     came or went shows in the entry itself
  *   - a watch of a directory also tells of changes of what is in it: only entries count
- *   - of a new time of change alone (touch -m) it says IN_MODIFY
+ *   - a new time of change alone (touch -m) is IN_MODIFY, as a write is; one of reading is
+ * IN_ACCESS, as a read is, of which there are too many to ask for it
+ *
+ * So what was known of a file is compared with what it is like, but only in what events have come
+ * for: else a change would be told before its event, which would then stand for nothing. Then:
+ *   - a time of change is new by itself where no IN_MODIFY came, or where it is none that a write
+ *     can have set: before the last change that was known, or after the last of all. One that a
+ *     write may have set is told as WRITE; and, where the size is as it was, as ATTRIB to who does
+ *     not ask for WRITE
+ *   - an IN_ATTRIB that changed nothing to be seen was an extended attribute, or the same mode
+ *     again, or one name that came and another that went while that which is known stayed: ATTRIB
+ *     and LINK are told. DELETE is not, for it makes many a program give up the file
  */
 #include "config.h"
 
@@ -21,14 +33,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 enum {
     INOTIFY_ENTRIES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO,
     INOTIFY_BYTES = 4096, /* of events that are read at once; one has fewer than 300 */
+    INOTIFY_NAME_SIZE = sizeof "/proc/self/fd/-2147483648",
     INOTIFY_NEEDS_FD = FILE_DELETE | FILE_EXTEND | FILE_ATTRIB | FILE_LINK
 };
 
@@ -44,7 +61,7 @@ static uint32_t inotify_mask(unsigned want, bool is_directory)
 {
     uint32_t mask = IN_DELETE_SELF;
 
-    if (want & (FILE_WRITE | FILE_EXTEND) && !is_directory)
+    if (want & (FILE_WRITE | FILE_EXTEND | FILE_ATTRIB) && !is_directory)
         mask |= IN_MODIFY;
     if (want & (FILE_WRITE | FILE_LINK) && is_directory)
         mask |= INOTIFY_ENTRIES;
@@ -55,31 +72,72 @@ static uint32_t inotify_mask(unsigned want, bool is_directory)
     return mask;
 }
 
+static void inotify_name(char name[INOTIFY_NAME_SIZE], int fd)
+{
+    snprintf(name, INOTIFY_NAME_SIZE, "/proc/self/fd/%d", fd);
+}
+
 /* Those that watch the file already keep what they want: the masks are added. */
 static int inotify_enter(int queue, int fd, const char *path, uint32_t mask)
 {
-    char name[sizeof "/proc/self/fd/-2147483648"];
+    char name[INOTIFY_NAME_SIZE];
     int key;
 
-    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    inotify_name(name, fd);
     key = inotify_add_watch(queue, name, mask | IN_MASK_ADD);
     if (key < 0 && errno == ENOENT)
         key = inotify_add_watch(queue, path, mask | IN_MASK_ADD);
     return key;
 }
 
+/* Whether the name that FD was opened by has gone; false where that cannot be known. */
+static bool inotify_is_nameless(int fd)
+{
+    static const char mark[] = " (deleted)";
+    const size_t mark_length = sizeof mark - 1;
+    char name[INOTIFY_NAME_SIZE];
+    char path[PATH_MAX];
+    ssize_t n;
+
+    inotify_name(name, fd);
+    n = readlink(name, path, sizeof path);
+    return n > (ssize_t)mark_length &&
+           memcmp(path + (size_t)n - mark_length, mark, mark_length) == 0;
+}
+
+static int64_t inotify_time(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * CLOCK_SECOND + time->tv_nsec;
+}
+
+static int inotify_state(int fd, struct file_state *state)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -1;
+    *state = (struct file_state){
+        .mode = status.st_mode,
+        .uid = status.st_uid,
+        .gid = status.st_gid,
+        .size = status.st_size,
+        .links = status.st_nlink,
+        .modified = inotify_time(&status.st_mtim),
+        .changed = inotify_time(&status.st_ctim),
+        .is_nameless = inotify_is_nameless(fd),
+    };
+    return 0;
+}
+
 /* What is known of the file is from before it is watched, or a change in between would seem to be
  * none. */
 static int inotify_begin(int queue, struct file_watch *file, const char *path)
 {
-    struct stat status;
     bool is_directory;
 
-    if (fstat(file->fd, &status) < 0)
+    if (inotify_state(file->fd, &file->known) < 0)
         return -1;
-    is_directory = S_ISDIR(status.st_mode);
-    file->size = status.st_size;
-    file->links = status.st_nlink;
+    is_directory = S_ISDIR(file->known.mode);
     file->key = inotify_enter(queue, file->fd, path, inotify_mask(file->want, is_directory));
     if (file->key < 0)
         return -1;
@@ -161,24 +219,64 @@ static void inotify_read(int queue, const struct loop_link *started)
     }
 }
 
-/* Compares the file with what was known of it. */
-static unsigned inotify_look(struct file_watch *file)
+/* Of those whose IN_ATTRIB has come. */
+static unsigned inotify_names(const struct file_state *known, const struct file_state *now)
 {
-    struct stat status;
     unsigned changes = 0;
 
-    if (file->fd < 0 || fstat(file->fd, &status) < 0)
-        return 0;
-    if (status.st_nlink != file->links)
+    if (now->links != known->links)
         changes |= FILE_LINK;
-    else if (file->came & IN_ATTRIB)
-        changes |= FILE_ATTRIB;
-    if (status.st_nlink < file->links)
+    if (now->links < known->links)
         changes |= FILE_DELETE;
-    if (status.st_size > file->size)
+    if (now->is_nameless && !known->is_nameless)
+        changes |= FILE_LINK | FILE_DELETE;
+    return changes;
+}
+
+static unsigned inotify_times(const struct file_watch *file, const struct file_state *now)
+{
+    const struct file_state *known = &file->known;
+
+    if (now->modified == known->modified)
+        return 0;
+    if (!(file->came & IN_MODIFY) || now->modified < known->changed || now->modified > now->changed)
+        return FILE_ATTRIB;
+    return now->size == known->size && !(file->want & FILE_WRITE) ? FILE_ATTRIB : 0;
+}
+
+static unsigned inotify_compare(const struct file_watch *file, const struct file_state *now)
+{
+    const struct file_state *known = &file->known;
+    unsigned changes = inotify_names(known, now) | inotify_times(file, now);
+
+    if (now->mode != known->mode || now->uid != known->uid || now->gid != known->gid)
+        changes |= FILE_ATTRIB;
+    if (file->came & IN_ATTRIB && changes == 0)
+        changes |= FILE_ATTRIB | FILE_LINK;
+    if (now->size > known->size)
         changes |= FILE_EXTEND;
-    file->links = status.st_nlink;
-    file->size = status.st_size;
+    return changes;
+}
+
+/* Looks at what has come for; where some was lost, at all. */
+static unsigned inotify_look(struct file_watch *file)
+{
+    struct file_state now;
+    unsigned changes;
+
+    if (file->fd < 0 || inotify_state(file->fd, &now) < 0)
+        return 0;
+    if (!(file->came & (IN_ATTRIB | IN_Q_OVERFLOW))) {
+        now.mode = file->known.mode;
+        now.uid = file->known.uid;
+        now.gid = file->known.gid;
+        now.links = file->known.links;
+        now.is_nameless = file->known.is_nameless;
+    }
+    if (!(file->came & (IN_MODIFY | IN_Q_OVERFLOW)))
+        now.size = file->known.size;
+    changes = inotify_compare(file, &now);
+    file->known = now;
     return changes;
 }
 

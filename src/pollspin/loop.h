@@ -266,6 +266,18 @@ enum {
 /* CHANGES is a set of FILE_ flags: what has happened since the last call. */
 typedef void file_fn(void *owner, unsigned changes);
 
+/* What is known of a file, to see what has changed: the loop's own. */
+struct file_state {
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    bool is_nameless; /* the name that it was opened by has gone */
+    int64_t size;
+    uint64_t links;
+    int64_t modified; /* when, as stat(2) says, in nanoseconds */
+    int64_t changed;
+};
+
 struct file_watch {
     struct loop *loop;
     file_fn *on_change;
@@ -274,8 +286,7 @@ struct file_watch {
     int fd;        /* the file, open for nothing but to be known again */
     int key;       /* what the kernel calls it */
     unsigned came; /* what the kernel has said and is not told yet */
-    int64_t size;
-    uint64_t links;
+    struct file_state known;
     struct loop_link link;
 };
 
@@ -283,11 +294,22 @@ void file_watch_init(struct file_watch *file, file_fn *on_change, void *owner);
 
 /* Calls on_change, in step 6, for those changes of the file at PATH that are in WANT. It is the
  * file that is watched, not the name: another file that takes the name is not. The kernel may merge
- * changes, and where it has lost some (inotify(7), IN_Q_OVERFLOW) all of WANT are told. On Linux
- * the removal of a directory is told when nobody has it open any more, and a file that is watched
- * for DELETE, EXTEND, ATTRIB or LINK keeps its file system from being unmounted. Returns 0,
- * or -1 with errno as open(2), inotify_add_watch(2) or poller_add; EINVAL: WANT is 0 or has an
- * unknown flag; ENOTSUP: this system has neither inotify nor kqueue. */
+ * changes, and where it has lost some (inotify(7), IN_Q_OVERFLOW) all of WANT are told.
+ *
+ * On Linux the removal of a directory is told when nobody has it open any more, and a file that is
+ * watched for DELETE, EXTEND, ATTRIB or LINK keeps its file system from being unmounted. Where it
+ * does not say what happened, more may be told:
+ *   - LINK beside ATTRIB, of an extended attribute, and of a mode or owner set to what it was
+ *   - ATTRIB, to who does not want WRITE, of a write that leaves the length as it was
+ *   - LINK, of a subdirectory that gets another name in its directory
+ * or less:
+ *   - WRITE in place of ATTRIB, to who wants both, of a time of change set to the present
+ *   - nothing, of a new time of reading alone, and of a directory's new time of change alone
+ *   - in one turn: no ATTRIB, of an extended attribute beside a name that comes or goes; and no
+ *     DELETE, of a name that goes, not being PATH, beside one that comes
+ *
+ * Returns 0, or -1 with errno as open(2), inotify_add_watch(2) or poller_add; EINVAL: WANT is 0 or
+ * has an unknown flag; ENOTSUP: this system has neither inotify nor kqueue. */
 int file_watch_start(struct file_watch *file, struct loop *loop, const char *path, unsigned want);
 
 void file_watch_stop(struct file_watch *file);

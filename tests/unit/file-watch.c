@@ -309,6 +309,117 @@ static void it_outlasts_the_poller(void **state)
     expect(&seen, FILE_WRITE);
 }
 
+/* ---- what the kernel says in one word ---- */
+
+static void set_times(const char *name, struct timespec read, struct timespec modified)
+{
+    const struct timespec times[2] = {read, modified};
+
+    assert_int_equal(utimensat(AT_FDCWD, path_of(name), times, 0), 0);
+}
+
+static const struct timespec long_ago = {1000000000, 0};
+static const struct timespec right_now = {.tv_nsec = UTIME_NOW};
+static const struct timespec as_it_was = {.tv_nsec = UTIME_OMIT};
+
+static void its_mode_beside_its_names(void **state)
+{
+    struct loop *loop = open_loop(state);
+    static struct seen all, attrib;
+
+    put("file", 0, 1);
+    seen_start(&all, loop, "file", ALL);
+    seen_start(&attrib, loop, "file", FILE_ATTRIB);
+    assert_int_equal(chmod(path_of("file"), 0640), 0);
+    assert_int_equal(link(path_of("file"), path_of("second")), 0);
+    turns_until(loop, attrib.calls > 0);
+    expect(&all, FILE_ATTRIB | FILE_LINK);
+    expect(&attrib, FILE_ATTRIB);
+    assert_int_equal(unlink(path_of("second")), 0);
+    assert_int_equal(chmod(path_of("file"), 0600), 0);
+    turns_until(loop, attrib.calls > 0);
+    expect(&all, FILE_ATTRIB | FILE_LINK | FILE_DELETE);
+    expect(&attrib, FILE_ATTRIB);
+}
+
+/* As who keeps the old version by a link, and puts the new one in its place. */
+static void a_name_for_another(void **state)
+{
+    struct loop *loop = open_loop(state);
+    static struct seen seen;
+
+    put("file", 0, 1);
+    put("new", 0, 1);
+    seen_start(&seen, loop, "file", FILE_DELETE | FILE_LINK | FILE_ATTRIB);
+    assert_int_equal(link(path_of("file"), path_of("backup")), 0);
+    assert_int_equal(rename(path_of("new"), path_of("file")), 0);
+    expect(&seen, FILE_DELETE | FILE_LINK);
+    assert_int_equal(chmod(path_of("backup"), 0640), 0);
+    expect(&seen, FILE_ATTRIB);
+}
+
+static void a_name_for_another_beside_its_mode(void **state)
+{
+    struct loop *loop = open_loop(state);
+    static struct seen seen;
+
+    put("file", 0, 1);
+    seen_start(&seen, loop, "file", ALL);
+    assert_int_equal(chmod(path_of("file"), 0640), 0);
+    assert_int_equal(link(path_of("file"), path_of("backup")), 0);
+    assert_int_equal(unlink(path_of("file")), 0);
+    expect(&seen, FILE_DELETE | FILE_LINK | FILE_ATTRIB);
+}
+
+/* It may be that a name came and went. */
+static void the_mode_that_it_has(void **state)
+{
+    struct loop *loop = open_loop(state);
+    static struct seen seen;
+
+    put("file", 0, 1);
+    seen_start(&seen, loop, "file", ALL);
+    assert_int_equal(chmod(path_of("file"), 0600), 0);
+    expect(&seen, FILE_ATTRIB | FILE_LINK);
+}
+
+static void a_new_time_of_change(void **state)
+{
+    struct loop *loop = open_loop(state);
+    static struct seen all, attrib;
+
+    put("file", 0, 1);
+    seen_start(&all, loop, "file", ALL);
+    seen_start(&attrib, loop, "file", FILE_ATTRIB);
+    set_times("file", as_it_was, long_ago);
+    turns_until(loop, attrib.calls > 0);
+    assert_true(all.changes & FILE_ATTRIB);
+    expect(&attrib, FILE_ATTRIB);
+    set_times("file", as_it_was, right_now);
+    expect(&attrib, FILE_ATTRIB);
+    assert_true(all.changes & FILE_WRITE);
+    all.changes = (unsigned)(all.calls = 0);
+    put("file", O_APPEND, 1);
+    quiet(&attrib);
+    expect(&all, FILE_WRITE | FILE_EXTEND);
+}
+
+static void a_name_beside_what_is_written(void **state)
+{
+    struct loop *loop = open_loop(state);
+    static struct seen seen;
+
+    put("file", 0, 1);
+    set_times("file", long_ago, long_ago);
+    seen_start(&seen, loop, "file", ALL);
+    put("file", O_APPEND, 1);
+    assert_int_equal(link(path_of("file"), path_of("second")), 0);
+    expect(&seen, FILE_WRITE | FILE_EXTEND | FILE_LINK);
+    put("file", O_APPEND, 1);
+    assert_int_equal(rename(path_of("file"), path_of("third")), 0);
+    expect(&seen, FILE_WRITE | FILE_EXTEND | FILE_RENAME);
+}
+
 /* ---- what is told, and how ---- */
 
 static void only_what_is_wanted(void **state)
@@ -750,6 +861,12 @@ static const struct {
     }
 
 static const struct CMUnitTest apart[] = {
+    ON_POLL(its_mode_beside_its_names),
+    ON_POLL(a_name_for_another),
+    ON_POLL(a_name_for_another_beside_its_mode),
+    ON_POLL(the_mode_that_it_has),
+    ON_POLL(a_new_time_of_change),
+    ON_POLL(a_name_beside_what_is_written),
     ON_POLL(only_what_is_wanted),
     ON_POLL(several_changes_are_one_call),
     ON_POLL(a_symbolic_link_is_followed),
