@@ -144,8 +144,8 @@ tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe
 tests_unit_kqueue_LDFLAGS = -Wl,--wrap=kevent
 
 # To hear what a system says once in a year.
-tests_unit_rare_loop_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=waitpid -Wl,--wrap=waitid \
-	-Wl,--wrap=write -Wl,--wrap=malloc -Wl,--wrap=realloc -Wl,--wrap=sched_yield
+tests_unit_rare_loop_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=waitid -Wl,--wrap=write \
+	-Wl,--wrap=malloc -Wl,--wrap=realloc -Wl,--wrap=sched_yield
 tests_unit_rare_poller_LDFLAGS = -Wl,--wrap=fcntl -Wl,--wrap=realloc -Wl,--wrap=fopen \
 	-Wl,--wrap=sigaction
 tests_unit_uring_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=io_uring_queue_init_params
