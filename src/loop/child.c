@@ -9,7 +9,7 @@
  *
  * A descriptor may say that a process has ended before it can be reaped: a debugger that traces it
  * comes first (ptrace(2)). The descriptor stays readable meanwhile and would keep the loop from
- * waiting; so a timer looks instead.
+ * waiting; so it is not watched then, but for a look whenever a timer says so.
  *
  * A pidfd is not to be had from a Linux before 5.3 or under a filter (seccomp(2)), and some systems
  * have no event for a process that has ended already. Such a child is in the loop's list: the loop
@@ -173,7 +173,9 @@ static void child_on_ready(void *owner, unsigned ready)
 
 static void child_on_again(void *owner)
 {
-    child_on_ready(owner, 0);
+    struct child *child = owner;
+
+    watch_want(&child->watch, POLLER_IN);
 }
 
 static int child_watch(struct child *child, struct loop *loop, int fd)
