@@ -148,7 +148,8 @@ enum { KINDS = sizeof kinds / sizeof *kinds, CALLS_MAX = 400, MANY = 20, MANY_FI
 
 /* How often a call fails once it does: a mishap, one that a second try does not mend, and one that
  * lasts. */
-static const int stubbornness[] = {1, 2, 20};
+enum { STUBBORN = 20 };
+static const int stubbornness[] = {1, 2, STUBBORN};
 
 /* What the scenarios work with; made before the faults. */
 static struct {
@@ -408,7 +409,8 @@ static int a_loop(void)
     return error;
 }
 
-/* At last somebody who has saved the loop's handler puts it back, when no loop has the signal. */
+/* At last somebody who has saved the loop's handler puts it back, when no loop has the signal: that
+ * is undone by the next signal, or by the first for which sigaction(2) does not fail. */
 static int a_signal(void)
 {
     struct loop *loop = open_loop();
@@ -425,7 +427,8 @@ static int a_signal(void)
     error = first(error, loop_signal(loop, SIGUSR1, NULL, NULL));
     loop_free(loop);
     __real_sigaction(SIGUSR1, &action, NULL);
-    raise(SIGUSR1);
+    for (int i = 0; i <= STUBBORN; i++)
+        raise(SIGUSR1);
     __real_sigaction(SIGUSR1, NULL, &action);
     assert_ptr_equal(action.sa_handler, SIG_IGN);
     return error;
