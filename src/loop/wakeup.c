@@ -64,19 +64,26 @@ int wakeup_start(struct wakeup *wakeup, struct loop *loop)
 void wakeup_send(struct wakeup *wakeup)
 {
     int error = errno;
+    int fd = wakeup->write_fd;
 
-    while (write(wakeup->write_fd, "", 1) < 0 && errno == EINTR)
+    if (fd < 0)
+        return;
+    while (write(fd, "", 1) < 0 && errno == EINTR)
         continue;
     errno = error;
 }
 
-/* The number may be used again in this batch: its event is gone with the watch. */
+/* A signal handler may send in the middle of this: the pipe loses its writer before its reader, for
+ * else SIGPIPE would come. The reader's number may be used again in this batch: its event is gone
+ * with the watch. */
 void wakeup_stop(struct wakeup *wakeup)
 {
-    if (wakeup->write_fd < 0)
+    int write_fd = wakeup->write_fd;
+
+    if (write_fd < 0)
         return;
+    wakeup->write_fd = -1;
+    close(write_fd);
     watch_stop(&wakeup->watch);
     close(wakeup->watch.fd);
-    close(wakeup->write_fd);
-    wakeup->write_fd = -1;
 }

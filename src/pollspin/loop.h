@@ -195,7 +195,7 @@ void deferred_stop(struct deferred *deferred);
 
 struct wakeup {
     struct watch watch;
-    int write_fd; /* -1 while not started */
+    volatile int write_fd; /* -1 while not started; a signal handler reads it */
     loop_fn *on_wakeup;
     void *owner;
 };
@@ -215,6 +215,8 @@ void wakeup_stop(struct wakeup *wakeup);
 
 /* SIGNO came once or more often since the last call. */
 typedef void signal_fn(void *owner, int signo);
+/* No other thread may be in wakeup_send meanwhile, or call it later. A signal handler of this
+ * thread may: before the start, in the middle of the stop and after it that does nothing. */
 
 /* Calls ON_SIGNAL for each SIGNO from now on, in step 6, in place of what the signal did before;
  * NULL gives it back what it did. A signal has one function in a process. A child of fork(2) has

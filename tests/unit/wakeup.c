@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "kit/kit.h"
@@ -195,6 +196,39 @@ static void a_signal_handler_is_heard(void **state)
     receiver_stop(&receiver);
 }
 
+static volatile sig_atomic_t heard;
+
+static void on_alarm(int signo)
+{
+    heard++;
+    on_signal(signo);
+}
+
+/* At every moment of the start and the stop, and SIGPIPE, which would end this, never comes. */
+static void a_signal_handler_may_send_meanwhile(void **state)
+{
+    enum { SIGNALS = 500 };
+    struct itimerval often = {.it_interval.tv_usec = 100, .it_value.tv_usec = 100};
+    struct itimerval never = {.it_value.tv_usec = 0};
+    struct sigaction action = {.sa_handler = on_alarm};
+    struct sigaction before;
+    struct receiver receiver;
+
+    (void)state;
+    receiver_start(&receiver, "poll");
+    signalled = &receiver.wakeup;
+    heard = 0;
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    while (heard < SIGNALS) {
+        wakeup_stop(&receiver.wakeup);
+        assert_int_equal(wakeup_start(&receiver.wakeup, receiver.loop), 0);
+    }
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+    receiver_stop(&receiver);
+}
+
 /* ---- start and stop ---- */
 
 static void stop_own(void *owner)
@@ -215,6 +249,7 @@ static void it_stops_and_starts_again(void **state)
     wakeup_send(&receiver.wakeup);
     wakeup_stop(&receiver.wakeup);
     wakeup_stop(&receiver.wakeup);
+    wakeup_send(&receiver.wakeup);
     assert_int_equal(receiver.wakeup.write_fd, -1);
     assert_int_equal(loop_look(receiver.loop), 0);
     assert_int_equal(receiver.calls, 0);
@@ -268,9 +303,13 @@ static void a_start_that_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_words_are_one_call),   cmocka_unit_test(a_full_pipe_is_a_word_too),
-        cmocka_unit_test(a_thread_is_heard),         cmocka_unit_test(a_signal_handler_is_heard),
-        cmocka_unit_test(it_stops_and_starts_again), cmocka_unit_test(a_start_that_fails),
+        cmocka_unit_test(many_words_are_one_call),
+        cmocka_unit_test(a_full_pipe_is_a_word_too),
+        cmocka_unit_test(a_thread_is_heard),
+        cmocka_unit_test(a_signal_handler_is_heard),
+        cmocka_unit_test(a_signal_handler_may_send_meanwhile),
+        cmocka_unit_test(it_stops_and_starts_again),
+        cmocka_unit_test(a_start_that_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
