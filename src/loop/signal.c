@@ -36,7 +36,7 @@ struct signal_slot {
 };
 
 static struct {
-    _Atomic(pid_t) pid; /* the process whose loops are in the table */
+    _Atomic(pid_t) pid; /* the process whose loops are in the table; -pid: it moves in */
     atomic_int running; /* handlers */
     struct signal_slot slots[SIGNAL_LIMIT];
 } signals;
@@ -48,37 +48,42 @@ static bool signals_are_here(void)
 
 static void signal_handler(int signo);
 
-/* For a signal that no loop has. Whoever saved our handler may have put it back meanwhile. */
-static void signal_pass_on(int signo)
+/* Another part of the program may have put a handler of its own in place of ours: that stays, here
+ * and in a child of fork(2). Returns whether it was ours. */
+static bool signal_restore(int signo)
 {
     struct sigaction now;
 
-    if (sigaction(signo, NULL, &now) == 0 && now.sa_handler == signal_handler)
-        sigaction(signo, &signals.slots[signo].before, NULL);
-    raise(signo); /* pending until our handler returns */
+    if (sigaction(signo, NULL, &now) < 0 || now.sa_handler != signal_handler)
+        return false;
+    return sigaction(signo, &signals.slots[signo].before, NULL) == 0;
 }
 
 /* A handler may come so late that the loop has gone. */
 static bool signal_send(int signo)
 {
-    struct loop *loop;
+    struct loop *loop = atomic_load(&signals.slots[signo].loop);
 
-    atomic_fetch_add(&signals.running, 1);
-    loop = atomic_load(&signals.slots[signo].loop);
     if (loop) {
         atomic_store(&signals.slots[signo].came, true);
         wakeup_send(&loop->signals.wakeup);
     }
-    atomic_fetch_sub(&signals.running, 1);
     return loop;
 }
 
+/* Passes on what no loop has: whoever saved our handler may have put it back meanwhile. One that is
+ * called in place of another is late, or called by that one, and then raise(3) would never end. */
 static void signal_handler(int signo)
 {
     int error = errno;
+    bool is_here = signals_are_here();
+    bool is_passed_on;
 
-    if (!signals_are_here() || !signal_send(signo))
-        signal_pass_on(signo);
+    atomic_fetch_add(&signals.running, is_here);
+    is_passed_on = !(is_here && signal_send(signo)) && signal_restore(signo);
+    atomic_fetch_sub(&signals.running, is_here);
+    if (is_passed_on)
+        raise(signo); /* pending until we return */
     errno = error;
 }
 
@@ -127,7 +132,7 @@ static void signal_give_back(int signo)
     struct signal_slot *slot = &signals.slots[signo];
     struct loop *loop = atomic_load(&slot->loop);
 
-    sigaction(signo, &slot->before, NULL);
+    signal_restore(signo);
     slot->calls[SIGNAL_ASKED].fn = slot->calls[SIGNAL_BESIDE].fn = NULL;
     loop->signals.count--;
     atomic_store(&slot->loop, NULL); /* last: from now on another loop may take it */
@@ -140,12 +145,9 @@ static void signals_give_back(const struct loop *loop)
             signal_give_back(signo);
 }
 
-/* In a child of fork(2) the table is the parent's until the child wants a signal for itself. A
- * handler that another thread of the parent was in at that moment is not here. */
-static void signals_move_in(void)
+/* A handler that another thread of the parent was in at the fork is not here. */
+static void signals_leave_parent(void)
 {
-    if (signals_are_here())
-        return;
     for (int signo = 1; signo < SIGNAL_LIMIT; signo++) {
         const struct loop *loop = atomic_load(&signals.slots[signo].loop);
 
@@ -153,13 +155,43 @@ static void signals_move_in(void)
             signal_give_back(signo);
     }
     atomic_store(&signals.running, 0);
-    atomic_store(&signals.pid, getpid());
 }
 
-/* Makes the signal the loop's, or catches it again where it is so already. */
-static int signal_take(struct loop *loop, int signo)
+/* In a child of fork(2) the table is the parent's until the child wants a signal for itself. Of the
+ * threads that do so at the same moment one moves in, and the others wait. */
+static void signals_move_in(void)
+{
+    pid_t self = getpid();
+    pid_t was = atomic_load(&signals.pid);
+
+    for (; was != self; was = atomic_load(&signals.pid)) {
+        if (was != -self && atomic_compare_exchange_strong(&signals.pid, &was, -self)) {
+            signals_leave_parent();
+            atomic_store(&signals.pid, self);
+        } else {
+            sched_yield();
+        }
+    }
+}
+
+/* Where our own handler was put back without a loop, what was before it still is. */
+static int signal_install(struct signal_slot *slot, int signo, bool is_new)
 {
     struct sigaction action = {.sa_handler = signal_handler, .sa_flags = SA_ONSTACK};
+    struct sigaction was;
+
+    sigfillset(&action.sa_mask);
+    if (sigaction(signo, &action, &was) < 0)
+        return -1;
+    if (is_new && was.sa_handler != signal_handler)
+        slot->before = was;
+    return 0;
+}
+
+/* Makes the signal the loop's, or catches it again where it is so already. A handler that has found
+ * no loop would undo that: it must have ended. */
+static int signal_take(struct loop *loop, int signo)
+{
     struct signal_slot *slot = &signals.slots[signo];
     struct loop *has = NULL;
     bool is_new = atomic_compare_exchange_strong(&slot->loop, &has, loop);
@@ -168,10 +200,11 @@ static int signal_take(struct loop *loop, int signo)
         errno = EBUSY;
         return -1;
     }
-    if (is_new)
+    if (is_new) {
         atomic_store(&slot->came, false);
-    sigfillset(&action.sa_mask);
-    if (sigaction(signo, &action, is_new ? &slot->before : NULL) < 0) {
+        signals_await_handlers();
+    }
+    if (signal_install(slot, signo, is_new) < 0) {
         if (is_new)
             atomic_store(&slot->loop, NULL);
         return -1;

@@ -219,10 +219,11 @@ typedef void signal_fn(void *owner, int signo);
  * thread may: before the start, in the middle of the stop and after it that does nothing. */
 
 /* Calls ON_SIGNAL for each SIGNO from now on, in step 6, in place of what the signal did before;
- * NULL gives it back what it did. A signal has one function in a process. A child of fork(2) has
- * caught none: there each does what it did before, until the child asks for it with a loop of its
- * own. Returns 0, or -1: EBUSY: another loop has it; else as pipe(2), sigaction(2) or poller_add.
- */
+ * NULL gives it back what it did, unless others have a handler in its place by now; one that has
+ * come and was not told is not told then. A signal has one function in a process. A child of
+ * fork(2) has caught none: there each does what it did before, until the child asks for it with a
+ * loop of its own. Returns 0, or -1: EBUSY: another loop has it; else as pipe(2), sigaction(2) or
+ * poller_add. */
 int loop_signal(struct loop *loop, int signo, signal_fn *on_signal, void *owner);
 
 /* ---- the end of a process ---- */

@@ -229,6 +229,71 @@ static void our_handler_may_be_put_back_late(void **state)
     assert_int_equal(caught, SIGUSR2);
 }
 
+/* ... and then the loop takes it for what was before. */
+static void our_handler_is_not_what_was_before(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    struct sigaction saved;
+
+    (void)state;
+    caught = 0;
+    signal(SIGUSR2, catch_signal);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, on_signal, &seen), 0);
+    sigaction(SIGUSR2, NULL, &saved);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, NULL, NULL), 0);
+    sigaction(SIGUSR2, &saved, NULL);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, on_signal, &seen), 0);
+    close_loop(seen.loop);
+    raise(SIGUSR2);
+    assert_int_equal(caught, SIGUSR2);
+}
+
+/* Whoever has come behind the loop stays. */
+static void a_handler_of_others_stays(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+
+    (void)state;
+    caught = 0;
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, on_signal, &seen), 0);
+    signal(SIGUSR2, catch_signal);
+    close_loop(seen.loop);
+    raise(SIGUSR2);
+    assert_int_equal(caught, SIGUSR2);
+}
+
+static struct sigaction chained;
+
+static void catch_and_call(int signo)
+{
+    caught++;
+    chained.sa_handler(signo);
+}
+
+/* Such a handler may call what it has found, which was ours, when the loop has gone, too; and may
+ * be what the loop finds when it comes again. */
+static void a_handler_of_others_may_call_ours(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    struct sigaction own = {.sa_handler = catch_and_call};
+
+    (void)state;
+    caught = 0;
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, on_signal, &seen), 0);
+    sigaction(SIGUSR2, &own, &chained);
+    raise(SIGUSR2);
+    turn(seen.loop);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, NULL, NULL), 0);
+    raise(SIGUSR2);
+    assert_int_equal(caught, 2);
+    assert_int_equal(loop_signal(seen.loop, SIGUSR2, on_signal, &seen), 0);
+    close_loop(seen.loop);
+    raise(SIGUSR2);
+    assert_int_equal(caught, 3);
+    assert_int_equal(seen.count, 1);
+}
+
 static void it_can_be_begun_again(void **state)
 {
     (void)state;
@@ -507,6 +572,50 @@ static void a_child_of_fork_may_have_its_own(void **state)
     close_loop(seen.loop);
 }
 
+static void end_by_own_handler(int signo)
+{
+    (void)signo;
+    _exit(7);
+}
+
+/* With SIGTERM of its own the child comes to have a loop, or frees the parent's. */
+static void have_own_handler(struct loop *loop, int signo)
+{
+    struct seen seen = {.loop = loop_new(poller_open(NULL))};
+
+    signal(signo, end_by_own_handler);
+    if (loop_signal(seen.loop, SIGUSR2, on_signal, &seen) < 0)
+        _exit(2);
+    loop_free(seen.loop);
+    loop_free(loop);
+    raise(signo);
+    _exit(3);
+}
+
+static void free_behind_own_handler(struct loop *loop, int signo)
+{
+    signal(signo, end_by_own_handler);
+    loop_free(loop);
+    raise(signo);
+    _exit(3);
+}
+
+static void a_handler_of_a_child_stays(void **state)
+{
+    struct seen seen = {.loop = open_loop()};
+    int status;
+
+    (void)state;
+    assert_int_equal(loop_signal(seen.loop, SIGTERM, on_signal, &seen), 0);
+    status = in_child(seen.loop, SIGTERM, have_own_handler);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+    status = in_child(seen.loop, SIGTERM, free_behind_own_handler);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+    close_loop(seen.loop);
+}
+
 /* ---- in other threads ---- */
 
 static atomic_bool is_over;
@@ -578,6 +687,9 @@ int main(void)
         cmocka_unit_test_teardown(errno_survives, forget_signals),
         cmocka_unit_test_teardown(what_was_is_given_back, forget_signals),
         cmocka_unit_test_teardown(our_handler_may_be_put_back_late, forget_signals),
+        cmocka_unit_test_teardown(our_handler_is_not_what_was_before, forget_signals),
+        cmocka_unit_test_teardown(a_handler_of_others_stays, forget_signals),
+        cmocka_unit_test_teardown(a_handler_of_others_may_call_ours, forget_signals),
         cmocka_unit_test_teardown(it_can_be_begun_again, forget_signals),
         cmocka_unit_test_teardown(what_is_no_signal, forget_signals),
         cmocka_unit_test_teardown(its_descriptor_can_be_waited_for, forget_signals),
@@ -588,6 +700,7 @@ int main(void)
         cmocka_unit_test_teardown(real_time_signals_are_told, forget_signals),
         cmocka_unit_test_teardown(a_child_of_fork_has_not_caught_it, forget_signals),
         cmocka_unit_test_teardown(a_child_of_fork_may_have_its_own, forget_signals),
+        cmocka_unit_test_teardown(a_handler_of_a_child_stays, forget_signals),
         cmocka_unit_test_teardown(another_thread_is_interrupted, forget_signals),
         cmocka_unit_test_teardown(dying_is_seen_by_the_parent, forget_signals),
     };
