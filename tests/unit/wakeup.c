@@ -211,21 +211,20 @@ static void a_signal_handler_may_send_meanwhile(void **state)
     struct itimerval often = {.it_interval.tv_usec = 100, .it_value.tv_usec = 100};
     struct itimerval never = {.it_value.tv_usec = 0};
     struct sigaction action = {.sa_handler = on_alarm};
-    struct sigaction before;
     struct receiver receiver;
 
     (void)state;
     receiver_start(&receiver, "poll");
     signalled = &receiver.wakeup;
     heard = 0;
-    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
     assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
     while (heard < SIGNALS) {
         wakeup_stop(&receiver.wakeup);
         assert_int_equal(wakeup_start(&receiver.wakeup, receiver.loop), 0);
     }
     assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+    signal(SIGALRM, SIG_IGN); /* valgrind has kept one that came before */
     receiver_stop(&receiver);
 }
 
