@@ -8,7 +8,8 @@
  *   5 wait                                             6 dispatch what is ready
  *   7 close what the handlers marked
  *
- * The clock is read in step 1 where there are timers, and again in step 6 where a handler asks.
+ * The clock is read in step 1 where there are timers, again behind what ran before the wait, and in
+ * step 6 where a handler asks.
  *
  * A handler changes state and says what it wants with watch_want; the kernel is told in step 4,
  * once, however often that changed. A handler closes with watch_close; that is done in step 7, so
@@ -38,18 +39,20 @@ extern "C" {
 
 struct loop;
 
-/* Makes a loop that waits with POLLER, which it takes and will close; NULL: poller_open(NULL).
- * NULL with ENOMEM, or as poller_open. */
+/* Makes a loop that waits with POLLER, which nothing is in and which it takes and will close; NULL:
+ * poller_open(NULL). NULL with ENOMEM, or as poller_open. */
 struct loop *loop_new(struct poller *poller);
 
-/* Frees the loop, closes the poller, and gives signals back what they did. Descriptors still
- * watched stay open. NULL is fine. */
+/* Closes what was marked and the poller, gives signals back what they did, and frees the loop; not
+ * from a handler. Descriptors still watched stay open, and what is started is the loop's no more:
+ * stop first what is to be used again, or owns descriptors, as a wakeup does. NULL is fine. */
 void loop_free(struct loop *loop);
 
 /* Returns the poller, borrowed: to observe it, name it or explain its errors. */
 struct poller *loop_poller(const struct loop *loop);
 
-/* Makes one turn. Returns 0, or -1 with errno where the wait itself failed. */
+/* Makes one turn. Returns 0, or -1 with errno where the wait itself failed; EDEADLK: from a
+ * handler, which is within a turn already. */
 int loop_turn(struct loop *loop);
 
 /* Makes one turn in which step 5 only looks: for who has more to do already. As loop_turn. */
@@ -58,19 +61,21 @@ int loop_look(struct loop *loop);
 /* Makes turns until loop_stop. Returns 0, or -1 as loop_turn. */
 int loop_run(struct loop *loop);
 
-/* Makes loop_run return at the end of this turn. */
+/* Makes loop_run return at the end of this turn, and the turn not wait; outside of a turn it is for
+ * the next loop_turn. */
 void loop_stop(struct loop *loop);
 
 /* Returns the time as the loop knows it: read when it is first asked for after the wait, and then
- * the same for all handlers of that step. */
+ * the same for all handlers of step 6. */
 int64_t loop_now(const struct loop *loop);
 
 typedef void loop_fn(void *owner);
 
 /* Makes the loop wait with POLLER, which nothing is in, from now on: every watch is registered
- * there as it was here, so nothing is missed and nothing is told twice; the old poller is closed. A
- * handler may call it. Takes POLLER where it returns 0. Else -1 with errno as poller_add, all is as
- * before, POLLER is still the caller's, and *REFUSED is the descriptor that it would not have. */
+ * there as it was here, so nothing is missed, and nothing told twice but an edge; the old poller is
+ * closed. A handler may call it. Takes POLLER where it returns 0. Else -1 with errno as poller_add,
+ * all is as before, POLLER is still the caller's, and *REFUSED is the descriptor that it would not
+ * have. */
 int loop_use(struct loop *loop, struct poller *poller, int *refused);
 
 /* Sets what is called just before step 5, with the time limit that the wait will have; NULL for
@@ -163,7 +168,8 @@ int timer_after(struct timer *timer, int64_t delay_ns);
 /* Makes on_due be called every PERIOD_NS, from one period after loop_now on, until timer_stop or
  * timer_set; O(1) as timer_after. The moments stay multiples of the period after the first: a loop
  * that comes late calls it once, counts what it has left out in timer->missed, and goes on with
- * the next moment to come. EINVAL: PERIOD_NS is less than 1. */
+ * the next moment to come. When on_due is called it is set again: stop it before it is freed.
+ * EINVAL: PERIOD_NS is less than 1. */
 int timer_every(struct timer *timer, int64_t period_ns);
 
 void timer_stop(struct timer *timer);
@@ -209,14 +215,14 @@ int wakeup_start(struct wakeup *wakeup, struct loop *loop);
  * thread and any signal handler may call it, while it is started; errno survives. */
 void wakeup_send(struct wakeup *wakeup);
 
+/* No other thread may be in wakeup_send meanwhile, or call it later. A signal handler of this
+ * thread may: before the start, in the middle of the stop and after it that does nothing. */
 void wakeup_stop(struct wakeup *wakeup);
 
 /* ---- a signal ---- */
 
 /* SIGNO came once or more often since the last call. */
 typedef void signal_fn(void *owner, int signo);
-/* No other thread may be in wakeup_send meanwhile, or call it later. A signal handler of this
- * thread may: before the start, in the middle of the stop and after it that does nothing. */
 
 /* Calls ON_SIGNAL for each SIGNO from now on, in step 6, in place of what the signal did before;
  * NULL gives it back what it did, unless others have a handler in its place by now; one that has
