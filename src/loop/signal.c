@@ -177,7 +177,7 @@ static void signals_move_in(void)
 /* Where our own handler was put back without a loop, what was before it still is. */
 static int signal_install(struct signal_slot *slot, int signo, bool is_new)
 {
-    struct sigaction action = {.sa_handler = signal_handler, .sa_flags = SA_ONSTACK};
+    struct sigaction action = {.sa_handler = signal_handler};
     struct sigaction was;
 
     sigfillset(&action.sa_mask);
