@@ -148,6 +148,7 @@ static void sio_block(const struct sio_state *state)
 {
     sigset_t before;
 
+    sigemptyset(&before);
     pthread_sigmask(SIG_BLOCK, &state->signals, &before);
     sigaddset(&sio_thread.pollers, state->signo);
     if (!sigismember(&before, state->signo))

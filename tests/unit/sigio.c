@@ -578,6 +578,8 @@ static void another_thread(void **state)
     assert_false(is_async(ends[0]));
     assert_true(is_blocked(SIGIO));
     assert_true(is_blocked(signo));
+    if (kit_is_instrumented())
+        return; /* valgrind keeps what is pending by itself, and does not throw it away */
     assert_int_equal(sigpending(&pending), 0);
     assert_false(sigismember(&pending, signo));
 }
