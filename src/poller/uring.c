@@ -49,6 +49,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "poller/names.h"
+#include "poller/pollset.h"
 
 enum { UR_ENTRIES = 256, UR_PRINTED = 32, UR_FEATURES = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG };
 
@@ -101,42 +102,6 @@ struct ur_args {
     unsigned flags;
     int64_t timeout_ns;
 };
-
-/* ---- flags ---- */
-
-static unsigned ur_events(unsigned want)
-{
-    unsigned events = 0;
-
-    if (want & POLLER_IN)
-        events |= POLLIN;
-    if (want & POLLER_OUT)
-        events |= POLLOUT;
-    if (want & POLLER_PRI)
-        events |= POLLPRI | POLLRDBAND;
-    if (want & POLLER_RDHUP)
-        events |= POLLRDHUP;
-    return events;
-}
-
-static unsigned ur_ready(int events)
-{
-    unsigned ready = 0;
-
-    if (events & POLLIN)
-        ready |= POLLER_IN;
-    if (events & POLLOUT)
-        ready |= POLLER_OUT;
-    if (events & POLLPRI)
-        ready |= POLLER_PRI;
-    if (events & POLLERR)
-        ready |= POLLER_ERR;
-    if (events & POLLHUP)
-        ready |= POLLER_HUP;
-    if (events & POLLRDHUP)
-        ready |= POLLER_RDHUP;
-    return ready;
-}
 
 /* ---- the call as text ---- */
 
@@ -289,6 +254,13 @@ static void ur_cancel(const struct poller *poller, struct ur_poll *poll)
     state->expected++;
 }
 
+static unsigned ur_events(unsigned want)
+{
+    unsigned events = (unsigned)pollset_events(want);
+
+    return want & POLLER_PRI ? events | POLLRDBAND : events;
+}
+
 static void ur_arm(const struct poller *poller, struct ur_poll *poll)
 {
     struct ur_state *state = poller->state;
@@ -367,7 +339,7 @@ static bool ur_is_refused(const struct ur_poll *poll, int res)
 static unsigned ur_told(const struct ur_poll *poll, int res)
 {
     if (res >= 0)
-        return ur_ready(res) & poll->want;
+        return pollset_ready((unsigned)res) & poll->want;
     if (res == -ECANCELED)
         return 0; /* its thread has ended */
     return res == -EBADF ? POLLER_INVALID : POLLER_ERR;
