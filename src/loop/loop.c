@@ -15,9 +15,12 @@
 /* Step 7. errno survives. */
 static void loop_reap(struct loop *loop)
 {
-    int error = errno;
+    int error;
     struct watch *watch;
 
+    if (list_is_empty(&loop->closing))
+        return;
+    error = errno;
     while ((watch = list_take_first(&loop->closing))) {
         close(watch->fd);
         watch->loop = NULL;
@@ -316,6 +319,8 @@ static void loop_run_due(struct loop *loop)
     struct loop_link calls;
     struct deferred *deferred;
 
+    if (list_is_empty(&loop->deferred) && !timers_next(&loop->timers))
+        return;
     list_take_all(&calls, &loop->deferred);
     if (timers_next(&loop->timers) && timers_run(&loop->timers, loop_now(loop)))
         loop->is_now_old = true;
@@ -441,13 +446,13 @@ static void watch_dispatch(struct watch *watch, unsigned reported)
         watch_call(watch, reported & heard);
 }
 
-/* Step 6. Each watch knows its event, so that a handler which changes what a later one wants, or
- * stops it, finds that without a search. */
+/* Step 6. Each watch but the first knows its event, so that a handler which changes what a later
+ * one wants, or stops it, finds that without a search. */
 static void loop_dispatch(struct loop *loop, int count)
 {
     struct poller_event *batch = loop->batch;
 
-    for (int i = 0; i < count; i++)
+    for (int i = 1; i < count; i++)
         ((struct watch *)batch[i].data)->event = &batch[i];
     for (int i = 0; i < count; i++)
         if (batch[i].data)

@@ -341,8 +341,10 @@ static int ep_wait_kernel(struct poller *poller, int64_t timeout_ns, struct poll
     if (n <= 0)
         return n;
     n = ep_collect(poller, n, events);
-    errno = EINTR; /* where all of it was out of date, what is not may be ready behind it */
-    return n > 0 ? n : -1;
+    if (n > 0)
+        return n;
+    errno = EINTR; /* all of it was out of date: what is not may be ready behind it */
+    return -1;
 }
 
 static int ep_wait(struct poller *poller, int64_t timeout_ns, struct poller_event *events, int max)
