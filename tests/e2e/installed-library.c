@@ -256,7 +256,7 @@ static void trial_time_client(const char *name, const char *kind)
     struct kit_process *client;
 
     snprintf(text, sizeof text, "%u", port);
-    client = start(name, kind, "127.0.0.1", text);
+    client = start(name, kind, text, NULL);
     kit_await_lines(client, 3);
     await_frames(client, 2);
     kit_signal(server, SIGTERM);
