@@ -32,16 +32,17 @@ int main(int argc, char **argv)
     struct poller *poller = poller_open(NULL);
     struct poller_event event;
     char bytes[4096];
+    unsigned turn = 0;
     ssize_t n = 1;
 
     check(fd >= 0 && connect(fd, (struct sockaddr *)&server, sizeof server) == 0, "connect");
     check(poller && poller_add(poller, fd, POLLER_IN, NULL) == 0, "poller");
-    for (unsigned turn = 0; n > 0; turn++) {
+    while (n > 0) {
         int ready = poller_wait(poller, &event, 1, 50000000);
 
         check(ready >= 0, "poller_wait");
         if (ready == 0) {
-            fprintf(stderr, "%c\b", "|/-\\"[turn % 4]);
+            fprintf(stderr, "%c\b", "|/-\\"[turn++ % 4]);
         } else {
             check((n = read(fd, bytes, sizeof bytes)) >= 0, "read");
             check(write(STDOUT_FILENO, bytes, (size_t)n) == n, "write");
