@@ -18,7 +18,7 @@ libtestkit_a_SOURCES = \
 	tests/kit/stream.c \
 	tests/kit/terminal.c tests/kit/terminal.h
 
-check_PROGRAMS = $(MOST_TESTS) $(SCREEN_TESTS)
+check_PROGRAMS = $(MOST_TESTS) $(LONG_TESTS)
 
 MOST_TESTS = \
 	tests/contract/contract \
@@ -28,9 +28,7 @@ MOST_TESTS = \
 	tests/e2e/delayserver-max-clients \
 	tests/e2e/delayserver-peers \
 	tests/e2e/delayserver-stalled-output \
-	tests/e2e/delayserver-survives-hostile-clients \
 	tests/e2e/delayserver-unix-sockets \
-	tests/e2e/echo-returns-everything \
 	tests/e2e/inspect-equals-strace \
 	tests/e2e/installed-library \
 	tests/e2e/pollspin-demo \
@@ -43,7 +41,6 @@ MOST_TESTS = \
 	tests/e2e/pollspin-several-targets \
 	tests/e2e/pollspin-shows-other-servers \
 	tests/e2e/pollspin-survives-a-hostile-server \
-	tests/e2e/print-shows-controls \
 	tests/e2e/selftest \
 	tests/e2e/sixty-clients-one-stalled \
 	tests/ui/does-what-is-asked \
@@ -97,7 +94,10 @@ MOST_TESTS = \
 	tests/unit/wakeup
 
 # Left to the sanitizers, which see the same: under valgrind they take many minutes.
-SCREEN_TESTS = \
+LONG_TESTS = \
+	tests/e2e/delayserver-survives-hostile-clients \
+	tests/e2e/echo-returns-everything \
+	tests/e2e/print-shows-controls \
 	tests/ui/changes-the-backend \
 	tests/ui/fits-any-size \
 	tests/ui/gives-the-terminal-back \
