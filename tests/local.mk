@@ -55,7 +55,6 @@ MOST_TESTS = \
 	tests/unit/call-lengths \
 	tests/unit/call-text \
 	tests/unit/channel \
-	tests/unit/child \
 	tests/unit/commands \
 	tests/unit/conn \
 	tests/unit/connect \
@@ -84,7 +83,6 @@ MOST_TESTS = \
 	tests/unit/scrollback \
 	tests/unit/server \
 	tests/unit/session \
-	tests/unit/sigio \
 	tests/unit/signal \
 	tests/unit/spinner \
 	tests/unit/timer \
@@ -93,7 +91,8 @@ MOST_TESTS = \
 	tests/unit/uring-calls \
 	tests/unit/wakeup
 
-# Left to the sanitizers, which see the same: under valgrind they take many minutes.
+# Left to the sanitizers, which see the same: under valgrind they take many minutes, or their forked
+# children are said to leak what is their parent's.
 LONG_TESTS = \
 	tests/e2e/delayserver-survives-hostile-clients \
 	tests/e2e/echo-returns-everything \
@@ -110,7 +109,9 @@ LONG_TESTS = \
 	tests/ui/scrolls-the-pane \
 	tests/ui/shows-the-calls \
 	tests/ui/steps-through-the-loop \
-	tests/ui/stops-and-goes-on
+	tests/ui/stops-and-goes-on \
+	tests/unit/child \
+	tests/unit/sigio
 
 tests_contract_contract_SOURCES = \
 	tests/contract/arguments.c \
