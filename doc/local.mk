@@ -2,6 +2,7 @@
 dist_man_MANS = \
 	doc/delayserver.1 \
 	doc/loop.3 \
+	doc/pollcopy.1 \
 	doc/poller.3 \
 	doc/pollspin.1 \
 	doc/pollspin.7

@@ -31,6 +31,14 @@ MOST_TESTS = \
 	tests/e2e/delayserver-unix-sockets \
 	tests/e2e/inspect-equals-strace \
 	tests/e2e/installed-library \
+	tests/e2e/pollcopy-arguments \
+	tests/e2e/pollcopy-copies-exactly \
+	tests/e2e/pollcopy-fans-out \
+	tests/e2e/pollcopy-follows \
+	tests/e2e/pollcopy-harms-no-file \
+	tests/e2e/pollcopy-merges-lines \
+	tests/e2e/pollcopy-reports \
+	tests/e2e/pollcopy-survives-faults \
 	tests/e2e/pollspin-demo \
 	tests/e2e/pollspin-keeps-turning \
 	tests/e2e/pollspin-leaves-the-terminal-as-it-was \
@@ -47,6 +55,7 @@ MOST_TESTS = \
 	tests/ui/edits-the-line \
 	tests/ui/holds-several-targets \
 	tests/ui/plain \
+	tests/ui/pollcopy-shows-progress \
 	tests/ui/screen \
 	tests/unit/address \
 	tests/unit/adopt \
@@ -58,33 +67,48 @@ MOST_TESTS = \
 	tests/unit/commands \
 	tests/unit/conn \
 	tests/unit/connect \
+	tests/unit/copy \
+	tests/unit/copy-faults \
+	tests/unit/crew \
 	tests/unit/delay \
 	tests/unit/editor \
+	tests/unit/end \
 	tests/unit/explain \
 	tests/unit/faults \
 	tests/unit/file-watch \
+	tests/unit/follow \
 	tests/unit/heap \
 	tests/unit/history \
 	tests/unit/inspector \
 	tests/unit/keys \
 	tests/unit/kit \
 	tests/unit/kqueue \
+	tests/unit/limit \
 	tests/unit/lines \
 	tests/unit/listen \
 	tests/unit/loop \
+	tests/unit/merge \
+	tests/unit/move \
 	tests/unit/names \
 	tests/unit/output \
 	tests/unit/pane \
+	tests/unit/place \
+	tests/unit/progress \
+	tests/unit/pump \
 	tests/unit/rare-loop \
 	tests/unit/rare-poller \
+	tests/unit/replace \
+	tests/unit/report \
 	tests/unit/resolve \
 	tests/unit/row \
+	tests/unit/same \
 	tests/unit/sanitize \
 	tests/unit/scrollback \
 	tests/unit/server \
 	tests/unit/session \
 	tests/unit/signal \
 	tests/unit/spinner \
+	tests/unit/split \
 	tests/unit/timer \
 	tests/unit/tty \
 	tests/unit/uring \
@@ -153,6 +177,7 @@ tests_unit_uring_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=io_uring_queue_init_par
 
 # Measurements, each printing a table: `make bench`.
 BENCHES = \
+	tests/bench/copy \
 	tests/bench/dispatch \
 	tests/bench/spinner \
 	tests/bench/ticks \

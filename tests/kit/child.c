@@ -25,7 +25,7 @@
 
 enum { CHILD_ENV_MAX = 32, CHILD_NOT_STARTED = 127 };
 
-static const char *const child_ours[] = {"pollspin", "delayserver"};
+static const char *const child_ours[] = {"pollspin", "delayserver", "pollcopy"};
 
 /* What every child gets, and behind it what kit_env said. */
 static const struct child_env {

@@ -17,7 +17,7 @@
 
 struct kit_process;
 
-/* Starts a program. ARGV[0] is "pollspin" or "delayserver" for the ones just built (run through
+/* Starts a program. ARGV[0] is "pollspin", "delayserver" or "pollcopy" for the ones just built (run through
  * $TEST_WRAPPER, such as "valgrind -q", where that is set), or a name to be found in PATH. */
 struct kit_process *kit_start(const char *const argv[]);
 

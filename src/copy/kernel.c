@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#ifdef HAVE_SYS_SENDFILE_H
+#include <sys/sendfile.h>
+#endif
+#include <unistd.h>
+
+#include "copy/kernel.h"
+
+#ifndef HAVE_SPLICE
+static ssize_t not_here(void)
+{
+    errno = ENOSYS;
+    return -1;
+}
+#endif
+
+ssize_t kernel_splice(int in, int64_t *offset, int out, size_t n)
+{
+#ifdef HAVE_SPLICE
+    ssize_t moved;
+
+    do
+        moved = splice(in, offset, out, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (moved < 0 && errno == EINTR);
+    return moved;
+#else
+    (void)in, (void)offset, (void)out, (void)n;
+    return not_here();
+#endif
+}
+
+ssize_t kernel_tee(int in, int out, size_t n)
+{
+#ifdef HAVE_SPLICE
+    ssize_t copied;
+
+    do
+        copied = tee(in, out, n, SPLICE_F_NONBLOCK);
+    while (copied < 0 && errno == EINTR);
+    return copied;
+#else
+    (void)in, (void)out, (void)n;
+    return not_here();
+#endif
+}
+
+ssize_t kernel_range(int in, int64_t *offset, int out, size_t n)
+{
+#ifdef HAVE_SPLICE
+    ssize_t copied;
+
+    do
+        copied = copy_file_range(in, offset, out, NULL, n, 0);
+    while (copied < 0 && errno == EINTR);
+    return copied;
+#else
+    (void)in, (void)offset, (void)out, (void)n;
+    return not_here();
+#endif
+}
+
+ssize_t kernel_sendfile(int in, int64_t *offset, int out, size_t n)
+{
+#ifdef HAVE_SPLICE
+    ssize_t sent;
+
+    do
+        sent = sendfile(out, in, offset, n);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+#else
+    (void)in, (void)offset, (void)out, (void)n;
+    return not_here();
+#endif
+}
+
+long kernel_pipe_size(int fd, size_t size)
+{
+#ifdef F_SETPIPE_SZ
+    long has = fcntl(fd, F_GETPIPE_SZ);
+
+    if (has >= 0 && (unsigned long)has >= size)
+        return has;
+    if (size > INT32_MAX) {
+        errno = EPERM;
+        return -1;
+    }
+    return fcntl(fd, F_SETPIPE_SZ, (int)size);
+#else
+    (void)fd, (void)size;
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+long kernel_readable(int fd)
+{
+    int n;
+
+    return ioctl(fd, FIONREAD, &n) < 0 ? -1 : n;
+}
+
+static int prepare(int fd)
+{
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -1 : fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
+int kernel_pipe(int ends[2])
+{
+    int error;
+
+    if (pipe(ends) < 0)
+        return -1;
+    if (prepare(ends[0]) == 0 && prepare(ends[1]) == 0)
+        return 0;
+    error = errno;
+    close(ends[0]);
+    close(ends[1]);
+    errno = error;
+    return -1;
+}
+
+int64_t kernel_seek(int fd, int64_t offset, int hole)
+{
+#ifdef SEEK_DATA
+    return lseek(fd, offset, hole ? SEEK_HOLE : SEEK_DATA);
+#else
+    (void)fd, (void)offset, (void)hole;
+    errno = EINVAL;
+    return -1;
+#endif
+}

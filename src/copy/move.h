@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From one descriptor to another, as far as it goes without waiting, and without bringing the bytes
+ * into this process where the kernel can do that:
+ *
+ *   file   -> file                copy_file_range(2), holes kept (lseek(2), SEEK_DATA)
+ *   file   -> socket              sendfile(2)
+ *   pipe   -> anything but a terminal and what is appended to, and
+ *   file, socket -> pipe          splice(2)
+ *   socket -> socket, file        splice(2) through a pipe of our own
+ *   all else, and where the kernel refuses one of these: read(2) and write(2) with a buffer
+ *
+ * A clever call that fails is asked again the plain way, which says whose fault it was; a file ends
+ * where read(2) says so, since those of /proc have size 0 and copy_file_range(2) believes that.
+ *
+ * It knows no loop and may run in any thread: only what is said to be may be read meanwhile.
+ */
+#ifndef MOVE_H
+#define MOVE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "copy/end.h"
+
+enum move_way { MOVE_RANGE, MOVE_SENDFILE, MOVE_SPLICE, MOVE_RELAY, MOVE_BUFFER };
+
+enum move_result {
+    MOVE_MORE,         /* the budget was used up */
+    MOVE_WAITS_SOURCE, /* nothing to read now */
+    MOVE_WAITS_DEST,   /* no room to write now */
+    MOVE_ENDED,        /* the source is at its end, and all of it written */
+    MOVE_SOURCE_FAILED,
+    MOVE_DEST_FAILED
+};
+
+struct move {
+    const struct end *source; /* borrowed, open */
+    const struct end *dest;
+    enum move_way way;
+    _Atomic uint64_t copied; /* bytes written, holes included: any thread may read it */
+    _Atomic bool is_stopped; /* any thread may set it: move_step returns MOVE_MORE soon */
+    int64_t offset;          /* of a file that is read: where reading has come to */
+    int64_t data_end;        /* ... and up to where it is known to hold data, not a hole */
+    bool keeps_holes;  /* behind what the destination holds nothing can be in a hole's place */
+    bool at_end;       /* the source has said so */
+    bool is_hole_last; /* the destination's size is still to be set */
+    int pipe[2];       /* MOVE_RELAY: -1 where there is none */
+    size_t piped;      /* bytes in it */
+    char *buffer;      /* MOVE_BUFFER: NULL until it is needed */
+    size_t size;       /* of the buffer */
+    size_t begin;      /* what is in it and not written yet */
+    size_t end;
+    int error; /* errno behind the two FAILED, and a text where that says too little */
+};
+
+enum { MOVE_BUFFER_SIZE = 256 * 1024 };
+
+/* Prepares to move from SOURCE to DEST with a buffer of SIZE bytes where one is needed. Never
+ * fails: what it needs is had by the first step. */
+void move_init(struct move *move, const struct end *source, const struct end *dest, size_t size);
+
+/* Frees what it needed. The ends are the caller's. */
+void move_fini(struct move *move);
+
+/* Moves up to BUDGET bytes, at least 1, without waiting for anything but a disk. After an error
+ * nothing of what was read is lost but what can be read again: copied is exact. */
+enum move_result move_step(struct move *move, uint64_t budget);
+
+/* Goes on behind an end that has turned out to be none: a file that grows. Where the source was cut
+ * to less than has been read, OFFSET is 0, else -1. */
+void move_resume(struct move *move, int64_t offset);
+
+/* Names for people: "copy_file_range", "sendfile", "splice", "splice through a pipe", "read and
+ * write". */
+const char *move_way_name(enum move_way way);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A regular file that appears under its name only when it is complete.
+ *
+ * It is written under a temporary name in the same folder, .NAME.XXXXXX, gets the mode and the
+ * owner of the file it replaces (or 0666 less the umask where there is none), and takes its name
+ * with rename(2). Behind a symbolic link the file that it leads to is replaced, and the link stays.
+ * What is lost of a replaced file: its other hard links keep the old content, and its ACL and
+ * extended attributes are not kept. Blocking calls throughout: for a crew (copy/crew.h) where that
+ * matters.
+ */
+#ifndef REPLACE_H
+#define REPLACE_H
+
+#include <stdbool.h>
+
+enum {
+    REPLACE_IN_PLACE = 1 << 0,   /* truncate and write the file itself */
+    REPLACE_APPEND = 1 << 1,     /* the same, at its end, with O_APPEND; nothing is truncated */
+    REPLACE_NO_CLOBBER = 1 << 2, /* EEXIST where there is one by that name, at the end too */
+    REPLACE_SYNC = 1 << 3        /* on disk, with its name, before replace_commit returns */
+};
+
+struct replace {
+    int fd; /* to be written; -1 before replace_open, and after commit and abort */
+    unsigned flags;
+    char *path;      /* the name it will have, links resolved; NULL where fd is -1 */
+    char *temporary; /* the one that it has; NULL: it has its own already */
+    bool is_new;     /* we have made what stands under its own name: abort leaves it, in place */
+};
+
+void replace_init(struct replace *replace);
+
+/* Starts: nothing is changed under PATH itself but with IN_PLACE and APPEND. PATH is a regular file
+ * or does not exist. Returns 0, or -1 with errno as open(2); EEXIST: NO_CLOBBER; EACCES also where
+ * the folder cannot be written, though the file could: IN_PLACE can do that. */
+int replace_open(struct replace *replace, const char *path, unsigned flags);
+
+/* Ends: the file has its name when this returns 0. Else -1 with errno, and it is as after
+ * replace_abort: the old file is untouched. */
+int replace_commit(struct replace *replace);
+
+/* Gives up: removes the temporary file. What was written in place stays. Does nothing where fd is
+ * -1; errno survives. */
+void replace_abort(struct replace *replace);
+
+#endif
