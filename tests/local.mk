@@ -155,6 +155,7 @@ tests_unit_child_LDFLAGS = -Wl,--wrap=syscall,--wrap=waitid
 
 # To be a system without /proc, and one that has too many watches.
 tests_unit_file_watch_LDFLAGS = -Wl,--wrap=inotify_add_watch
+tests_unit_follow_LDFLAGS = -Wl,--wrap=inotify_add_watch
 
 # What stands between the library and libc there, so that it can be made to fail.
 tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe -Wl,--wrap=read \
