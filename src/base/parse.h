@@ -15,4 +15,8 @@ int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
  * not 0 and less than a nanosecond is ERANGE: 0 often means something else. */
 int parse_seconds(const char *text, int64_t min_ns, int64_t *ns);
 
+/* Reads bytes from MIN to MAX: a decimal number, and behind it nothing or one of k, M, G and T, in
+ * either case, for powers of 1024; "iB" may follow that. */
+int parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *size);
+
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The small ones of src/base: list, text and clock.
+ * The small ones of src/base: list, text, clock and parse.
  */
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/parse.h"
 #include "base/text.h"
 #include "kit/kit.h"
 
@@ -119,6 +121,71 @@ static void seconds_become_nanoseconds(void **state)
     assert_true(clock_from_seconds(1e300) < INT64_MAX / 4);
 }
 
+static void sizes_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t size;
+    } sizes[] = {
+        {"0", 0},
+        {"1", 1},
+        {"0008", 8},
+        {"4k", 4096},
+        {"4K", 4096},
+        {"4KiB", 4096},
+        {"4kib", 4096},
+        {"3M", UINT64_C(3) << 20},
+        {"3mIB", UINT64_C(3) << 20},
+        {"1G", UINT64_C(1) << 30},
+        {"2T", UINT64_C(2) << 40},
+        {"16777215TiB", UINT64_C(16777215) << 40},
+        {"18446744073709551615", UINT64_MAX},
+    };
+    uint64_t size;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        assert_int_equal(parse_size(sizes[i].text, 0, UINT64_MAX, &size), 0);
+        assert_true(size == sizes[i].size);
+    }
+}
+
+static void what_is_no_size_is_refused(void **state)
+{
+    static const char *const bad[] = {"",   "k",     "iB",  "-1",  "+1",  " 1",
+                                      "1 ", "1.5M",  "1e3", "1B",  "1kB", "1KiX",
+                                      "1P", "1KiB ", "1KM", "0x1", "x"};
+    uint64_t size = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        errno = 0;
+        assert_int_equal(parse_size(bad[i], 0, UINT64_MAX, &size), -1);
+        assert_int_equal(errno, EINVAL);
+    }
+    assert_int_equal(size, 7);
+}
+
+static void sizes_have_bounds(void **state)
+{
+    static const char *const outside[] = {"4095",      "3K",
+                                          "0",         "65537",
+                                          "65K",       "18446744073709551616",
+                                          "16777216T", "999999999999999999999999G"};
+    uint64_t size = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+        errno = 0;
+        assert_int_equal(parse_size(outside[i], 4096, 65536, &size), -1);
+        assert_int_equal(errno, ERANGE);
+    }
+    assert_int_equal(size, 7);
+    assert_int_equal(parse_size("4096", 4096, 65536, &size), 0);
+    assert_int_equal(parse_size("64K", 4096, 65536, &size), 0);
+    assert_true(size == 65536);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +195,9 @@ int main(void)
         cmocka_unit_test(the_clock_only_goes_on),
         cmocka_unit_test(the_time_of_day_is_the_systems),
         cmocka_unit_test(seconds_become_nanoseconds),
+        cmocka_unit_test(sizes_are_read),
+        cmocka_unit_test(what_is_no_size_is_refused),
+        cmocka_unit_test(sizes_have_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
