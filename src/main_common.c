@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include "base/die.h"
@@ -21,6 +23,22 @@ void main_fill_descriptors(void)
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);
+}
+
+void main_raise_descriptors(const char *backend)
+{
+    struct rlimit limit;
+    rlim_t most;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    most = limit.rlim_max;
+    if (strcmp(backend, "select") == 0 && (most == RLIM_INFINITY || most > FD_SETSIZE))
+        most = FD_SETSIZE;
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= most)
+        return;
+    limit.rlim_cur = most;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void main_end_printing(void)

@@ -15,6 +15,10 @@ enum { MAIN_OK = 0, MAIN_FAILED = 1 };
  * so the mistake still shows. */
 void main_fill_descriptors(void);
 
+/* Allows as many descriptors as the system does; with select(2) no more than it can hold, since one
+ * beyond that could only be refused. */
+void main_raise_descriptors(const char *backend);
+
 /* Ends with MAIN_OK after all of standard output is written, or with MAIN_FAILED where it cannot
  * be. */
 _Noreturn void main_end_printing(void);

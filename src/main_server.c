@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/select.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -208,24 +206,6 @@ static size_t read_places(int count, char **arguments, struct place **places)
 
 /* ---- wiring ---- */
 
-/* As many descriptors as the system allows; with select(2) no more than it can hold, since a client
- * beyond that could only be turned away. */
-static void raise_descriptor_limit(const char *backend)
-{
-    struct rlimit limit;
-    rlim_t most;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    most = limit.rlim_max;
-    if (strcmp(backend, "select") == 0 && (most == RLIM_INFINITY || most > FD_SETSIZE))
-        most = FD_SETSIZE;
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= most)
-        return;
-    limit.rlim_cur = most;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static void warn_output_lost(int error)
 {
     die_warn("standard output: %s", strerror(error));
@@ -290,7 +270,7 @@ int main(int argc, char **argv)
     server = server_new(&options);
     if (!server)
         main_refuse_backend(options.backend, errno);
-    raise_descriptor_limit(poller_name(loop_poller(server_loop(server))));
+    main_raise_descriptors(poller_name(loop_poller(server_loop(server))));
     catch_signals(server);
     for (size_t i = 0; i < count; i++)
         listen_at(server, &places[i]);
