@@ -63,6 +63,11 @@ void end_init(struct end *end, struct loop *loop, bool is_source, end_fn *on_ope
  * unix socket in the file system that is given as a PATH is connected to. */
 void end_open(struct end *end, const struct place *place, unsigned flags);
 
+/* Writes what it waits for while it opens, for a person: "waiting for a client at 127.0.0.1:41231",
+ * the real port where 0 was asked for, "waiting for a reader of fifo", or as connect_describe;
+ * nothing where it waits for nothing. */
+void end_describe(const struct end *end, char *text, size_t size);
+
 /* Makes an open end of FD, which it takes, of KIND: a pipe of our own. */
 void end_adopt(struct end *end, int fd, enum end_kind kind);
 
