@@ -64,6 +64,7 @@ enum copy_event_kind {
     COPY_FILE_CUT, /* --follow: the source became shorter, and is read from its beginning */
     COPY_FILE_REPLACED, /* ... another file has its name, which is read now */
     COPY_FILE_GONE,     /* ... no file has its name; it is waited for */
+    COPY_CANNOT,        /* it could not be begun: no memory, no pipe of that size */
     COPY_ENDED          /* nothing is left to do: the last event. bytes: the total */
 };
 
@@ -115,8 +116,9 @@ int copy_add_merge(struct copy *copy, const struct place *dest, const struct pla
                    size_t count);
 
 /* Starts all streams. Descriptors that are out (EMFILE) only make streams wait for others to end.
- * What fails is told as an event; COPY_ENDED comes when all have ended. */
-void copy_start(struct copy *copy);
+ * What fails is told as an event; COPY_ENDED comes, from the loop, when all have ended. Returns 0,
+ * or -1 with ENOMEM, and nothing is started. */
+int copy_start(struct copy *copy);
 
 /* Gives up all that is not complete; the old files stand as they were. Tells no more but
  * COPY_ENDED, from the loop; copy_status has COPY_INTERRUPTED. */

@@ -1,4 +1,351 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a stream: opening the source, opening the destination, pumping, ending the
+ * destination. Each step is begun by the end of the one before, which comes from the loop, so no
+ * step is deeper in the stack than the first.
+ *
+ * Whatever ends it, close_all is where it comes through, and on_end is the last that is done with
+ * it: the owner may free it there.
+ */
 #include "config.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
 #include "copy/stream.h"
+
+static const int64_t retry_ns = CLOCK_SECOND;
+
+static struct end *source_of(struct stream *stream)
+{
+    return &stream->sources[stream->reading];
+}
+
+static struct end *next_source_of(struct stream *stream)
+{
+    return &stream->sources[!stream->reading];
+}
+
+/* ---- the end ---- */
+
+static void close_all(struct stream *stream)
+{
+    bool has_read = stream->state != COPY_OPENING && source_of(stream)->kind == END_FILE;
+
+    timer_stop(&stream->retry);
+    follow_stop(&stream->follow);
+    pump_stop(&stream->pump);
+    stream->before = stream_copied(stream);
+    end_close(source_of(stream), has_read ? stream->pump.move.offset : -1);
+    end_close(next_source_of(stream), -1);
+    end_close(&stream->dest, -1);
+}
+
+static void end_with(struct stream *stream, enum stream_end how, int error, const char *why)
+{
+    close_all(stream);
+    stream->state = how == STREAM_DONE ? COPY_COMPLETE : COPY_FAILED;
+    stream->options.on_end(stream, how, error, why ? why : strerror(error));
+}
+
+/* Descriptors are out, and it can be tried again: nobody sees that the source is closed meanwhile,
+ * as a writer of a fifo would. */
+static bool is_starved(const struct stream *stream, int error)
+{
+    enum end_kind kind = stream->sources[stream->reading].kind;
+
+    return (error == EMFILE || error == ENFILE) && stream->source_place && stream->dest_place &&
+           (kind == END_FILE || kind == END_NONE);
+}
+
+static void fail_to_open(struct stream *stream, enum stream_end how, int error, const char *why)
+{
+    char copy[sizeof stream->dest.why]; /* WHY is the end's own, and that is closed */
+
+    strncpy(copy, why, sizeof copy - 1);
+    copy[sizeof copy - 1] = '\0';
+    end_with(stream, is_starved(stream, error) ? STREAM_STARVED : how, error, copy);
+}
+
+static void finish_dest(void *owner)
+{
+    struct stream *stream = owner;
+
+    stream->finish_error = end_finish(&stream->dest) < 0 ? errno : 0;
+}
+
+static void dest_finished(void *owner)
+{
+    struct stream *stream = owner;
+
+    if (stream->finish_error != 0)
+        end_with(stream, STREAM_DEST_FAILED, stream->finish_error, NULL);
+    else
+        end_with(stream, STREAM_DONE, 0, NULL);
+}
+
+/* A file is given its name, and may be synced, by the crew. */
+static void finish(struct stream *stream)
+{
+    stream->state = COPY_FINISHING;
+    if (stream->is_doomed) {
+        end_with(stream, STREAM_SOURCE_FAILED, ECANCELED, NULL);
+        return;
+    }
+    if (stream->dest.kind == END_FILE && crew_give(stream->crew, &stream->finish) == 0)
+        return;
+    finish_dest(stream);
+    dest_finished(stream);
+}
+
+/* ---- pumping ---- */
+
+static void rest(struct stream *stream)
+{
+    follow_start(&stream->follow, stream->source_place->path, source_of(stream)->fd,
+                 stream->pump.move.offset);
+}
+
+static void pump_ended(void *owner, enum move_result result, int error)
+{
+    struct stream *stream = owner;
+
+    if (result == MOVE_ENDED && stream->pump.state == PUMP_RESTS)
+        rest(stream);
+    else if (result == MOVE_ENDED)
+        finish(stream);
+    else if (result == MOVE_SOURCE_FAILED)
+        end_with(stream, STREAM_SOURCE_FAILED, error, NULL);
+    else
+        end_with(stream, error == ETIMEDOUT ? STREAM_DETACHED : STREAM_DEST_FAILED, error, NULL);
+}
+
+static void start_pump(struct stream *stream)
+{
+    struct end *source = source_of(stream);
+    int refused = -1;
+    char why[256];
+
+    stream->size = source->size;
+    stream->state = COPY_RUNNING;
+    if (pump_start(&stream->pump, source, &stream->dest, &stream->options.pump, &refused) == 0)
+        return;
+    poller_explain(loop_poller(stream->loop), refused, errno, why, sizeof why);
+    end_with(stream, refused == source->fd ? STREAM_SOURCE_FAILED : STREAM_DEST_FAILED, errno, why);
+}
+
+/* ---- opening ---- */
+
+static void tell(struct stream *stream, enum copy_event_kind kind)
+{
+    if (stream->options.on_news)
+        stream->options.on_news(stream, kind);
+}
+
+static void dest_opened(void *owner, int error, const char *why)
+{
+    struct stream *stream = owner;
+
+    if (error != 0) {
+        fail_to_open(stream, STREAM_DEST_FAILED, error, why);
+        return;
+    }
+    tell(stream, COPY_OPENED);
+    start_pump(stream);
+}
+
+static void open_dest(struct stream *stream)
+{
+    if (stream->dest_place)
+        end_open(&stream->dest, stream->dest_place, stream->options.flags);
+    else
+        dest_opened(stream, 0, NULL);
+}
+
+/* A file that is followed may come later, and does not fail by not being there. */
+static bool comes_later(const struct stream *stream, int error)
+{
+    return stream->options.follows && error == ENOENT;
+}
+
+static void wait_for_file(struct stream *stream)
+{
+    if (!stream->is_gone_told)
+        tell(stream, COPY_FILE_GONE);
+    stream->is_gone_told = true;
+    timer_after(&stream->retry, retry_ns);
+}
+
+static void source_opened(struct stream *stream, int error, const char *why)
+{
+    if (comes_later(stream, error)) {
+        end_close(source_of(stream), -1);
+        wait_for_file(stream);
+    } else if (error != 0) {
+        fail_to_open(stream, STREAM_SOURCE_FAILED, error, why);
+    } else if (stream->options.follows && source_of(stream)->kind != END_FILE) {
+        end_with(stream, STREAM_SOURCE_FAILED, EINVAL, "only a regular file can be followed");
+    } else {
+        stream->is_gone_told = false;
+        open_dest(stream);
+    }
+}
+
+/* ---- following ---- */
+
+/* The old file is read to its end: the new one takes its place. */
+static void next_source_opened(struct stream *stream, int error)
+{
+    if (error != 0) {
+        end_close(next_source_of(stream), -1);
+        timer_after(&stream->retry, retry_ns);
+        return;
+    }
+    pump_stop(&stream->pump);
+    stream->before = stream_copied(stream);
+    end_close(source_of(stream), -1);
+    stream->reading = !stream->reading;
+    stream->is_gone_told = false;
+    tell(stream, COPY_FILE_REPLACED);
+    start_pump(stream);
+}
+
+static void any_source_opened(void *owner, int error, const char *why)
+{
+    struct stream *stream = owner;
+
+    if (stream->dest.kind == END_NONE || !stream->options.follows)
+        source_opened(stream, error, why);
+    else
+        next_source_opened(stream, error);
+}
+
+static void try_again(void *owner)
+{
+    struct stream *stream = owner;
+
+    if (source_of(stream)->kind == END_NONE)
+        end_open(source_of(stream), stream->source_place, 0);
+    else
+        rest(stream);
+}
+
+static void followed(void *owner, enum follow_news news)
+{
+    struct stream *stream = owner;
+
+    switch (news) {
+    case FOLLOW_GREW:
+        pump_resume(&stream->pump, -1);
+        break;
+    case FOLLOW_CUT:
+        tell(stream, COPY_FILE_CUT);
+        pump_resume(&stream->pump, 0);
+        break;
+    case FOLLOW_REPLACED:
+        end_open(next_source_of(stream), stream->source_place, 0);
+        break;
+    case FOLLOW_GONE:
+        if (!stream->is_gone_told)
+            tell(stream, COPY_FILE_GONE);
+        stream->is_gone_told = true;
+        break;
+    }
+}
+
+/* ---- from outside ---- */
+
+void stream_init(struct stream *stream, struct loop *loop, struct crew *crew,
+                 const struct stream_options *options, void *owner)
+{
+    memset(stream, 0, sizeof *stream);
+    stream->loop = loop;
+    stream->crew = crew;
+    stream->options = *options;
+    stream->options.pump.rests_at_end = options->follows;
+    stream->size = -1;
+    stream->owner = owner;
+    for (size_t i = 0; i < 2; i++)
+        end_init(&stream->sources[i], loop, true, any_source_opened, stream);
+    end_init(&stream->dest, loop, false, dest_opened, stream);
+    pump_init(&stream->pump, loop, crew, pump_ended, stream);
+    follow_init(&stream->follow, loop, followed, stream);
+    timer_init(&stream->retry, loop, try_again, stream);
+    job_init(&stream->finish, finish_dest, dest_finished, stream);
+}
+
+void stream_from_queue(struct stream *stream, int fd)
+{
+    end_adopt(source_of(stream), fd, END_PIPE);
+}
+
+void stream_to_queue(struct stream *stream, int fd)
+{
+    end_adopt(&stream->dest, fd, END_PIPE);
+}
+
+void stream_start(struct stream *stream, const struct place *source, const struct place *dest)
+{
+    stream->state = COPY_OPENING;
+    stream->source_place = source;
+    stream->dest_place = dest;
+    if (source)
+        end_open(source_of(stream), source, 0);
+    else
+        open_dest(stream);
+}
+
+void stream_doom(struct stream *stream)
+{
+    stream->is_doomed = true;
+}
+
+static bool is_running(const struct stream *stream)
+{
+    return stream->state != COPY_COMPLETE && stream->state != COPY_FAILED;
+}
+
+void stream_stop(struct stream *stream)
+{
+    if (!is_running(stream))
+        return;
+    if (stream->finish.is_given)
+        crew_wait(stream->crew, &stream->finish);
+    close_all(stream);
+    stream->state = COPY_FAILED;
+}
+
+void stream_end_following(struct stream *stream)
+{
+    if (!is_running(stream) || stream->dest.kind == END_NONE || stream->state == COPY_FINISHING) {
+        stream_stop(stream);
+        return;
+    }
+    pump_stop(&stream->pump);
+    finish_dest(stream);
+    close_all(stream);
+    stream->state = stream->finish_error == 0 ? COPY_COMPLETE : COPY_FAILED;
+}
+
+uint64_t stream_copied(const struct stream *stream)
+{
+    return stream->before + (is_running(stream) ? pump_copied(&stream->pump) : 0);
+}
+
+enum copy_state stream_state(const struct stream *stream)
+{
+    if (stream->state == COPY_RUNNING && stream->pump.state == PUMP_WAITS_DEST)
+        return COPY_WAITING;
+    return stream->state;
+}
+
+void stream_describe(const struct stream *stream, char *text, size_t size)
+{
+    *text = '\0';
+    if (stream->state == COPY_OPENING && stream->dest.kind == END_NONE &&
+        stream->sources[stream->reading].kind != END_NONE)
+        end_describe(&stream->dest, text, size);
+    else if (stream->state == COPY_OPENING)
+        end_describe(&stream->sources[stream->reading], text, size);
+}
