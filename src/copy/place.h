@@ -2,8 +2,7 @@
 /*
  * A source or a destination as a person writes it:
  *
- *   PATH                    a regular file, a fifo, a device; ./tcp:x where the name looks like
- * others
+ *   PATH                    a regular file, a fifo, a device; ./tcp:x where it looks like another
  *   -                       standard input or output
  *   fd:N                    a descriptor that is open already
  *   tcp:HOST:PORT           connects; HOST as in net/address.h
