@@ -16,13 +16,15 @@ struct copy_command {
     enum copy_progress progress;
     bool is_json;
     bool is_quiet;
-    const char *backend;  /* NULL: the best */
-    struct place *places; /* as they were given; a fan's source and a merge's destination first */
-    size_t count;
+    const char *backend;   /* NULL: the best */
+    struct place *sources; /* one of a fan; as many as destinations of pairs */
+    size_t source_count;
+    struct place *dests; /* one of a merge */
+    size_t dest_count;
 };
 
 /* Reads it. Ends the program for what is only printed, and with a message and COPY_USAGE for a
- * mistake: nothing is opened before all is read. */
+ * mistake. Opens nothing. */
 void copy_options_read(int argc, char **argv, struct copy_command *command);
 
 /* Frees what is in it. */
