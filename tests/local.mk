@@ -150,6 +150,9 @@ tests_contract_contract_SOURCES = \
 # It reads a manual page.
 tests_e2e_selftest_CPPFLAGS = $(AM_CPPFLAGS) -DMANUAL='"$(abs_top_srcdir)/doc/pollspin.7"'
 
+# To be a system that has no thread to give.
+tests_unit_crew_LDFLAGS = -Wl,--wrap=pthread_create
+
 # To be a system without pidfd_open(2).
 tests_unit_child_LDFLAGS = -Wl,--wrap=syscall,--wrap=waitid
 
@@ -168,6 +171,9 @@ tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe
 
 # To be a BSD, which refuses a pipe without a reader, and a system without memory.
 tests_unit_kqueue_LDFLAGS = -Wl,--wrap=kevent
+
+# To be a system without tee(2), and one whose /dev/null takes no splice(2).
+tests_unit_split_LDFLAGS = -Wl,--wrap=kernel_tee -Wl,--wrap=kernel_splice
 
 # To hear what a system says once in a year.
 tests_unit_rare_loop_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=waitid -Wl,--wrap=write \
