@@ -10,20 +10,28 @@
 
 #include <stdint.h>
 
+#include "pollspin/link.h"
+
 struct limit {
-    uint64_t rate;  /* bytes a second; 0: no limit */
-    int64_t filled; /* when the bucket was last filled */
-    uint64_t room;  /* bytes that may go now ... */
-    uint64_t part;  /* ... and the part of a byte, in 10^-9, that is carried over */
+    uint64_t rate;          /* bytes a second; 0: no limit */
+    int64_t filled;         /* when the bucket was last filled */
+    uint64_t room;          /* bytes that may go now ... */
+    uint64_t part;          /* ... and the part of a byte, in 10^-9, that is carried over */
+    struct loop_link queue; /* those who wait for their turn, where several share it: theirs */
 };
 
+/* It stays where it is then. */
 void limit_init(struct limit *limit, uint64_t rate, int64_t now);
 
-/* Returns how many of WANT bytes may go at NOW; 0: none yet, ask again at limit_due. */
+/* Returns how many of WANT bytes may go at NOW; 0: none, or too few to be worth it yet, ask again
+ * at limit_due. */
 uint64_t limit_allow(struct limit *limit, uint64_t want, int64_t now);
 
 /* Counts N bytes, at most what was allowed, as gone. */
 void limit_take(struct limit *limit, uint64_t n);
+
+/* Says that N bytes which were taken have not gone after all. */
+void limit_give_back(struct limit *limit, uint64_t n);
 
 /* Returns when enough of the next bytes may go to be worth waking for: a hundredth of a second's
  * worth, or one byte. */
