@@ -479,9 +479,9 @@ static void a_file_whose_size_is_a_lie(void **state)
 {
     struct fixture fixture;
 
-    if (access("/proc/self/cmdline", R_OK) < 0)
+    if (access("/proc/version", R_OK) < 0)
         kit_skip("there is no /proc");
-    begin(&fixture, *state, "/proc/self/cmdline");
+    begin(&fixture, *state, "/proc/version");
     follow_start(&fixture.follow, fixture.path, fixture.fd, 100);
     expect(&fixture, "");
     expect(&fixture, "");
