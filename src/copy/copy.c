@@ -600,6 +600,9 @@ void copy_look(const struct copy *copy, size_t i, struct copy_view *view)
         .copied = stream_copied(stream),
         .size = fan ? fan->intake.size : stream->size,
     };
+    stream_describe(stream, view->waits_for, sizeof view->waits_for);
+    if (fan && *view->waits_for == '\0')
+        stream_describe(&fan->intake, view->waits_for, sizeof view->waits_for);
     if (fan && fan->outlets) {
         const struct outlet *outlet = fan_outlet(fan, (size_t)(stream - fan->streams));
 

@@ -100,6 +100,7 @@ struct copy_view {
     uint64_t queued; /* bytes in its queue */
     uint64_t bound;  /* ... and how many fit; 0: it has none */
     uint64_t dropped;
+    char waits_for[200]; /* while it opens: "waiting for a client at 127.0.0.1:41231"; or "" */
 };
 
 /* Makes an empty one. OPTIONS are copied; ON_EVENT is called from the loop and from copy_start.
