@@ -160,6 +160,10 @@ tests_unit_child_LDFLAGS = -Wl,--wrap=syscall,--wrap=waitid
 tests_unit_file_watch_LDFLAGS = -Wl,--wrap=inotify_add_watch
 tests_unit_follow_LDFLAGS = -Wl,--wrap=inotify_add_watch
 
+# To put another file in the place of one that is about to be opened, and to have a disk.
+tests_unit_end_LDFLAGS = -Wl,--wrap=open -Wl,--wrap=stat -Wl,--wrap=fstat -Wl,--wrap=close \
+	-Wl,--wrap=fsync
+
 # What stands between the library and libc there, so that it can be made to fail.
 tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe -Wl,--wrap=read \
 	-Wl,--wrap=write -Wl,--wrap=fcntl -Wl,--wrap=open -Wl,--wrap=fstat -Wl,--wrap=fopen \
