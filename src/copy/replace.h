@@ -2,17 +2,20 @@
 /*
  * A regular file that appears under its name only when it is complete.
  *
- * It is written under a temporary name in the same folder, .NAME.XXXXXX, gets the mode and the
- * owner of the file it replaces (or 0666 less the umask where there is none), and takes its name
- * with rename(2). Behind a symbolic link the file that it leads to is replaced, and the link stays.
- * What is lost of a replaced file: its other hard links keep the old content, and its ACL and
- * extended attributes are not kept. Blocking calls throughout: for a crew (copy/crew.h) where that
- * matters.
+ * It is written under a temporary name in the same folder, .NAME.XXXXXX, gets the owner and then
+ * the mode of the file it replaces (or 0666 less the umask where there is none), and takes its name
+ * with rename(2). Where that owner or group cannot be given, the file is ours, without the
+ * set-user-ID and set-group-ID bits, and a group that is another may no more than all others.
+ * Behind a symbolic link the file that it leads to is replaced, and the link stays. A file that may
+ * not be written is not replaced either, though its folder would allow it. What is lost of a
+ * replaced file: its other hard links keep the old content, and its ACL and extended attributes are
+ * not kept. Blocking calls throughout: for a crew (copy/crew.h) where that matters.
  */
 #ifndef REPLACE_H
 #define REPLACE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum {
     REPLACE_IN_PLACE = 1 << 0,   /* truncate and write the file itself */
@@ -26,22 +29,36 @@ struct replace {
     unsigned flags;
     char *path;      /* the name it will have, links resolved; NULL where fd is -1 */
     char *temporary; /* the one that it has; NULL: it has its own already */
-    bool is_new;     /* we have made what stands under its own name: abort leaves it, in place */
+    bool is_new;     /* there was no file by that name; in place, abort leaves it */
+    mode_t mode;     /* of the file that is there; not where is_new */
+    uid_t uid;
+    gid_t gid;
 };
 
 void replace_init(struct replace *replace);
 
 /* Starts: nothing is changed under PATH itself but with IN_PLACE and APPEND. PATH is a regular file
- * or does not exist. Returns 0, or -1 with errno as open(2); EEXIST: NO_CLOBBER; EACCES also where
- * the folder cannot be written, though the file could: IN_PLACE can do that. */
+ * or does not exist. Returns 0, or -1 with errno as open(2); EEXIST: NO_CLOBBER; EINVAL: it is
+ * neither; EACCES also where the folder cannot be written, though the file could: IN_PLACE can do
+ * that. A file without a name, which only /proc leads to, is written in place whatever the flags.
+ */
 int replace_open(struct replace *replace, const char *path, unsigned flags);
 
 /* Ends: the file has its name when this returns 0. Else -1 with errno, and it is as after
- * replace_abort: the old file is untouched. */
+ * replace_abort: the old file is untouched. Only where it took its name and the folder then could
+ * not be synced, or the temporary name not be removed (NO_CLOBBER), the new file is there. EBUSY:
+ * something is mounted on the name: IN_PLACE can do that. */
 int replace_commit(struct replace *replace);
 
 /* Gives up: removes the temporary file. What was written in place stays. Does nothing where fd is
  * -1; errno survives. */
 void replace_abort(struct replace *replace);
+
+/* Returns the name of what PATH leads to behind symbolic links in its last part, whether that is
+ * there or not; to be freed. NULL with errno as readlink(2), or ELOOP. */
+char *replace_resolve(const char *path);
+
+/* Returns the last part of PATH: "" where it ends in a slash. */
+const char *replace_last_part(const char *path);
 
 #endif
