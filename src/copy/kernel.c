@@ -98,6 +98,18 @@ long kernel_pipe_size(int fd, size_t size)
 #endif
 }
 
+bool kernel_is_master(int fd)
+{
+#ifdef TIOCGPTN
+    unsigned number;
+
+    return ioctl(fd, TIOCGPTN, &number) == 0;
+#else
+    (void)fd;
+    return false;
+#endif
+}
+
 long kernel_readable(int fd)
 {
     int n;

@@ -2,11 +2,12 @@
 /*
  * The system calls that move bytes inside of the kernel, where the system has them; -1 with ENOSYS
  * where it has not, which callers take as a refusal like any other. Arguments, results and errno
- * are those of the manual page; EINTR is dealt with here: they are made again. None raises SIGPIPE.
+ * are those of the manual page; EINTR is dealt with here: they are made again. Some raise SIGPIPE.
  */
 #ifndef KERNEL_H
 #define KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,6 +28,9 @@ ssize_t kernel_sendfile(int in, int64_t *offset, int out, size_t n);
 /* Makes the pipe FD hold at least SIZE bytes (fcntl(2), F_SETPIPE_SZ). Returns how many it holds,
  * or -1: EPERM: more than an unprivileged user may have; EBUSY: more is in it. */
 long kernel_pipe_size(int fd, size_t size);
+
+/* Whether FD is the master of a pseudo-terminal, which says EIO for "end" (pty(7)). */
+bool kernel_is_master(int fd);
 
 /* Returns how many bytes can be read from FD now (ioctl(2), FIONREAD), or -1. */
 long kernel_readable(int fd);

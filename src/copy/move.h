@@ -43,30 +43,35 @@ struct move {
     _Atomic uint64_t copied; /* bytes written, holes included: any thread may read it */
     _Atomic bool is_stopped; /* any thread may set it: move_step returns MOVE_MORE soon */
     int64_t offset;          /* of a file that is read: where reading has come to */
-    int64_t data_end;        /* ... and up to where it is known to hold data, not a hole */
-    bool keeps_holes;  /* behind what the destination holds nothing can be in a hole's place */
-    bool at_end;       /* the source has said so */
-    bool is_hole_last; /* the destination's size is still to be set */
-    int pipe[2];       /* MOVE_RELAY: -1 where there is none */
-    size_t piped;      /* bytes in it */
-    char *buffer;      /* MOVE_BUFFER: NULL until it is needed */
-    size_t size;       /* of the buffer */
-    size_t begin;      /* what is in it and not written yet */
+    int64_t hole_end;        /* ... up to where it is known to hold nothing */
+    int64_t data_end;        /* ... and up to where data, behind that */
+    bool keeps_holes;     /* behind what the destination holds nothing can be in a hole's place */
+    bool at_end;          /* the source has said so */
+    bool is_hole_last;    /* the destination's size is still to be set */
+    bool is_source_empty; /* it gave the buffer less than there was room for */
+    enum move_result short_means; /* ... a call of the kernel's ways moved less than it might */
+    enum move_result waited_for;  /* what the last step said: by now it has come */
+    int pipe[2];                  /* MOVE_RELAY: -1 where there is none */
+    size_t piped;                 /* bytes in it */
+    char *buffer;                 /* MOVE_BUFFER: NULL until it is needed */
+    size_t size;                  /* of the buffer */
+    size_t begin;                 /* what is in it and not written yet */
     size_t end;
-    int error; /* errno behind the two FAILED, and a text where that says too little */
+    int error; /* errno behind the two FAILED */
 };
 
 enum { MOVE_BUFFER_SIZE = 256 * 1024 };
 
-/* Prepares to move from SOURCE to DEST with a buffer of SIZE bytes where one is needed. Never
- * fails: what it needs is had by the first step. */
+/* Prepares to move from SOURCE to DEST with a buffer of SIZE bytes, 0: MOVE_BUFFER_SIZE, where one
+ * is needed. Never fails: what it needs is had by the first step. */
 void move_init(struct move *move, const struct end *source, const struct end *dest, size_t size);
 
 /* Frees what it needed. The ends are the caller's. */
 void move_fini(struct move *move);
 
-/* Moves up to BUDGET bytes, at least 1, without waiting for anything but a disk. After an error
- * nothing of what was read is lost but what can be read again: copied is exact. */
+/* Moves up to BUDGET bytes, at least 1, without waiting for anything but a disk. Where it says
+ * WAITS, the next step is made when the poller has said that this end is ready: END_CAREFUL relies
+ * on it. After an error copied is exact, what was read is kept, and a further step goes on. */
 enum move_result move_step(struct move *move, uint64_t budget);
 
 /* Goes on behind an end that has turned out to be none: a file that grows. Where the source was cut
