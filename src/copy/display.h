@@ -3,10 +3,11 @@
  * The progress on a terminal: some lines that are painted over and over where they stand, at most
  * 20 times a second and only when they have changed, each frame one write that never blocks.
  *
- * It uses no other screen and no mode of the terminal; of escape sequences only CR, "cursor up" and
+ * It uses no other screen and no mode of the terminal; of escape sequences only "cursor up" and
  * "erase to the end" (ECMA-48 CUU, EL, ED), so that nothing needs to be given back but the line it
- * is on. What others have to say goes through display_say, above the lines. A terminal that is slow
- * gets fewer frames. It has no size of its own: that is asked for with each frame.
+ * is on. Between two frames the cursor stands at the left edge of the last line. What there is to
+ * say is written above the lines. A terminal that is slow gets fewer frames, one whose foreground
+ * others have none. Its size is asked for with each frame.
  */
 #ifndef DISPLAY_H
 #define DISPLAY_H
@@ -17,40 +18,47 @@
 #include "copy/progress.h"
 #include "loop/output.h"
 
-struct display {
-    struct loop *loop;
-    const struct copy *copy; /* borrowed */
-    struct output output;
-    struct progress progress;
-    struct timer tick;
-    int64_t begun;
-    bool is_shown; /* frames are painted; else only what is said */
-    bool is_json;
-    size_t lines;   /* that stand there, the last one holding the cursor */
-    size_t columns; /* how wide the terminal was then: a narrower one has folded them */
-    char *frame;    /* the text that stands there */
-};
-
 enum display_mode {
     DISPLAY_NONE,   /* only what is said */
-    DISPLAY_FRAMES, /* on a terminal; on anything else a line for each stream now and then (each 5
-                       s) */
+    DISPLAY_FRAMES, /* on a terminal; on anything else, where TERM is unset or "dumb", and where CI
+                       is set: a line for each stream each 5 s and at the end */
     DISPLAY_JSON    /* events, and progress once a second */
 };
 
-/* Starts to show COPY on FD, which stays the caller's, open until display_fini. Returns 0, or -1
- * with errno. */
+struct display {
+    struct loop *loop;
+    const struct copy *copy; /* borrowed */
+    enum display_mode mode;
+    struct output output;
+    struct progress progress;
+    struct copy_view *views; /* one a stream */
+    struct timer tick;
+    struct deferred paint; /* a look at what signals there are comes between the two */
+    int64_t begun;
+    bool is_terminal; /* what is said is made fit for one */
+    bool is_painting; /* frames are painted */
+    char *frame;      /* the lines that stand there; NULL: none */
+    size_t columns;   /* that they were made for */
+    char *text;       /* the one that is being made */
+    size_t size;      /* ... and what is allocated for it */
+};
+
+/* Starts to show COPY, to which all is added, on FD, which stays the caller's, open until
+ * display_fini; before copy_start. Where frames are painted SIGCONT is the display's. Returns 0, or
+ * -1 with errno. */
 int display_init(struct display *display, struct loop *loop, int fd, enum display_mode mode,
                  const struct copy *copy);
 
-/* Says what EVENT means, above the lines, as "pollcopy: TEXT"; or as JSON. */
+/* Says what EVENT means, above the lines, as "pollcopy: TEXT"; or as JSON. It is lost where a
+ * mebibyte waits to be taken already. */
 void display_event(struct display *display, const struct copy_event *event);
 
 /* Prints once how far all is, whatever the mode: SIGUSR1. */
 void display_print(struct display *display);
 
-/* Paints the last frame, which stays, and leaves the cursor on a new line; waits for a terminal
- * that is slow at most a second. Stops and frees. */
+/* Paints the last frame, which stays, and leaves the cursor on a new line; makes turns of the loop
+ * until a terminal that is slow has taken it, at most for a second. Not from a handler. Stops and
+ * frees. */
 void display_fini(struct display *display);
 
 #endif
