@@ -29,8 +29,8 @@ struct pump_options {
     size_t buffer;       /* bytes; 0: MOVE_BUFFER_SIZE */
     uint64_t rate;       /* bytes a second; 0: no limit */
     struct limit *total; /* a limit that several share, borrowed; NULL: none */
-    int64_t stall_ns;    /* fail with ETIMEDOUT where the destination takes nothing for so long; -1:
-                            never */
+    int64_t stall_ns;    /* fail with ETIMEDOUT where the destination takes nothing for so long; -1
+                            or 0: never */
     bool rests_at_end;   /* do not end at the end of the source: --follow */
 };
 
@@ -47,10 +47,12 @@ struct pump {
     enum pump_state state;
     struct move move;
     enum move_result result; /* of the step that the crew made */
-    uint64_t budget;         /* ... and what it was given */
+    uint64_t budget;         /* of the last step, taken from the limits */
     uint64_t before;         /* bytes copied before it */
+    int64_t since;           /* what pump_stalled_since returns */
     struct limit limit;
-    struct watch in;
+    struct loop_link turn; /* in the queue of a limit that is shared */
+    struct watch in;       /* of the end's descriptor, or a copy where that is watched already */
     struct watch out;
     struct timer wait; /* for the limit, or for the end of patience */
     struct deferred again;
