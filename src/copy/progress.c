@@ -33,7 +33,7 @@ enum {
 static const int64_t smooth_ns = 3 * CLOCK_SECOND;
 static const int64_t steady_ns = 2 * CLOCK_SECOND; /* a younger rate foretells nothing */
 static const int64_t stalled_ns = CLOCK_SECOND;
-static const int64_t left_most_ns = 100 * 3600 * CLOCK_SECOND;
+static const double left_most_s = 100 * 3600.0;
 static const char ellipsis[] = "...";
 
 /* ---- numbers for people ---- */
@@ -271,7 +271,7 @@ static size_t add_cut(struct text *text, const char *shown, size_t n, size_t col
 
 /* ---- cells ---- */
 
-enum column { NAME, BAR, PERCENT, STATE, BRIEF, BYTES, RATE, LEFT, QUEUE, DROPPED, COLUMN_COUNT };
+enum column { NAME, BAR, PERCENT, STATE, BRIEF, BYTES, RATE, NOTES, NOTE, COLUMN_COUNT };
 
 /* The cells of one line but the name and the bar, which depend on the room. */
 typedef void cell_fn(const struct line *line, char *text, size_t size);
@@ -333,28 +333,7 @@ static void cell_rate(const struct line *line, char *text, size_t size)
     snprintf(text, size, "%s/s", rate);
 }
 
-static void cell_left(const struct line *line, char *text, size_t size)
-{
-    char left[CELL_BYTES];
-    double s;
-
-    if (!line->is_steady || line->rate < 1 || line->size < 0 || has_ended(line->state))
-        return;
-    s = line->done < (uint64_t)line->size ? (double)((uint64_t)line->size - line->done) / line->rate
-                                          : 0;
-    if (s * (double)CLOCK_SECOND > (double)left_most_ns)
-        return;
-    progress_time((int64_t)((s + 0.99) * (double)CLOCK_SECOND), left, sizeof left);
-    snprintf(text, size, "%s left", left);
-}
-
-static void cell_queue(const struct line *line, char *text, size_t size)
-{
-    if (line->bound > 0 && !has_ended(line->state))
-        snprintf(text, size, "queue %d %%", percent(line->queued, line->bound));
-}
-
-static void cell_dropped(const struct line *line, char *text, size_t size)
+static void note_dropped(const struct line *line, char *text, size_t size)
 {
     char bytes[CELL_BYTES];
 
@@ -364,15 +343,65 @@ static void cell_dropped(const struct line *line, char *text, size_t size)
     snprintf(text, size, "dropped %s", bytes);
 }
 
+static void note_queue(const struct line *line, char *text, size_t size)
+{
+    if (line->bound > 0 && !has_ended(line->state))
+        snprintf(text, size, "queue %d %%", percent(line->queued, line->bound));
+}
+
+static void note_left(const struct line *line, char *text, size_t size)
+{
+    char left[CELL_BYTES];
+    double s;
+
+    if (!line->is_steady || line->rate < 1 || line->size < 0 || has_ended(line->state))
+        return;
+    s = line->done < (uint64_t)line->size ? (double)((uint64_t)line->size - line->done) / line->rate
+                                          : 0;
+    if (s > left_most_s)
+        return;
+    progress_time((int64_t)((s + 0.99) * (double)CLOCK_SECOND), left, sizeof left);
+    snprintf(text, size, "%s left", left);
+}
+
+static cell_fn *const notes[] = {note_left, note_queue, note_dropped};
+
+enum { NOTE_COUNT = sizeof notes / sizeof *notes };
+
+static void cell_notes(const struct line *line, char *text, size_t size)
+{
+    char note[CELL_BYTES];
+    struct text all;
+
+    text_init(&all, text, size);
+    for (size_t i = 0; i < NOTE_COUNT; i++) {
+        note[0] = '\0';
+        notes[i](line, note, sizeof note);
+        if (note[0] != '\0')
+            text_add(&all, "%s%s", all.length > 0 ? "  " : "", note);
+    }
+}
+
+/* Says the one that matters most. */
+static void cell_note(const struct line *line, char *text, size_t size)
+{
+    for (size_t i = NOTE_COUNT; i-- > 0 && text[0] == '\0';)
+        notes[i](line, text, size);
+}
+
 /* WIDTH is the least one of a column that has anything in it. */
 static const struct {
     cell_fn *cell;
     size_t width;
+    bool is_left; /* aligned so */
 } columns_of[COLUMN_COUNT] = {
-    [PERCENT] = {cell_percent, sizeof "100 %" - 1},   [STATE] = {cell_state, sizeof "stalled" - 1},
-    [BRIEF] = {cell_brief, sizeof "1023 MiB" - 1},    [BYTES] = {cell_bytes, sizeof "1023 MiB" - 1},
-    [RATE] = {cell_rate, sizeof "1023 MiB/s" - 1},    [LEFT] = {cell_left, sizeof "0:05 left" - 1},
-    [QUEUE] = {cell_queue, sizeof "queue 100 %" - 1}, [DROPPED] = {cell_dropped, 0},
+    [PERCENT] = {cell_percent, sizeof "100 %" - 1, false},
+    [STATE] = {cell_state, sizeof "stalled" - 1, false},
+    [BRIEF] = {cell_brief, sizeof "1023 MiB" - 1, false},
+    [BYTES] = {cell_bytes, sizeof "1023 MiB" - 1, false},
+    [RATE] = {cell_rate, sizeof "1023 MiB/s" - 1, false},
+    [NOTES] = {cell_notes, sizeof "queue 100 %" - 1, true},
+    [NOTE] = {cell_note, sizeof "queue 100 %" - 1, true},
 };
 
 static void cell_of(const struct line *line, enum column column, char text[CELL_BYTES])
@@ -444,12 +473,10 @@ static size_t layout_needs(const size_t width[COLUMN_COUNT], unsigned wanted)
 /* The sets of columns from the fullest to the least; the first that fits is taken, with the least
  * of a name and a bar. */
 static const unsigned layouts[] = {
-    1 << NAME | 1 << BAR | 1 << PERCENT | 1 << BYTES | 1 << RATE | 1 << LEFT | 1 << QUEUE |
-        1 << DROPPED,
-    1 << NAME | 1 << PERCENT | 1 << BYTES | 1 << RATE | 1 << LEFT | 1 << QUEUE | 1 << DROPPED,
-    1 << NAME | 1 << STATE | 1 << BYTES | 1 << LEFT | 1 << QUEUE | 1 << DROPPED,
-    1 << NAME | 1 << STATE | 1 << BYTES | 1 << QUEUE | 1 << DROPPED,
-    1 << NAME | 1 << STATE | 1 << BYTES | 1 << DROPPED,
+    1 << NAME | 1 << BAR | 1 << PERCENT | 1 << BYTES | 1 << RATE | 1 << NOTES,
+    1 << NAME | 1 << PERCENT | 1 << BYTES | 1 << RATE | 1 << NOTES,
+    1 << NAME | 1 << PERCENT | 1 << BYTES | 1 << RATE | 1 << NOTE,
+    1 << NAME | 1 << STATE | 1 << BYTES | 1 << NOTE,
     1 << NAME | 1 << STATE | 1 << BYTES,
     1 << NAME | 1 << BRIEF,
     1 << BRIEF,
@@ -474,28 +501,30 @@ static void layout_choose(struct layout *layout)
         layout->width[BRIEF] = least(layout->width[BRIEF], layout->columns);
 }
 
-/* Gives out what room is left: to the name up to two fifths of the line, to the bar, to the name.
- */
+/* Widens COLUMN up to MOST out of *ROOM. */
+static void layout_widen(struct layout *layout, enum column column, size_t most, size_t *room)
+{
+    size_t has = layout->width[column];
+    size_t more = has > 0 && has < most ? least(most - has, *room) : 0;
+
+    layout->width[column] += more;
+    *room -= more;
+}
+
+/* Gives out the room that is left: to the name up to two fifths of the line, to the bar, to the
+ * name. */
 static void layout_fit(struct layout *layout)
 {
     size_t name = layout->width[NAME];
-    size_t most = layout->columns * 2 / 5;
-    size_t room, more;
+    size_t quarter = layout->columns / 4;
+    size_t room;
 
-    layout->width[NAME] = least(name, NAME_LEAST);
+    layout->width[NAME] = least(name, quarter > NAME_LEAST ? quarter : NAME_LEAST);
     layout_choose(layout);
-    if (layout->width[NAME] == 0)
-        return;
     room = layout->columns - layout_needs(layout->width, ~0U);
-    if (layout->width[BAR] > 0 && most > layout->width[NAME]) {
-        more = least(room, least(name, most) - layout->width[NAME]);
-        layout->width[NAME] += more;
-        room -= more;
-        more = least(room, BAR_MOST - BAR_LEAST);
-        layout->width[BAR] += more;
-        room -= more;
-    }
-    layout->width[NAME] += least(room, name - layout->width[NAME]);
+    layout_widen(layout, NAME, least(name, layout->columns * 2 / 5), &room);
+    layout_widen(layout, BAR, BAR_MOST, &room);
+    layout_widen(layout, NAME, name, &room);
 }
 
 /* ---- lines ---- */
@@ -509,7 +538,8 @@ static void add_cell(struct text *text, const struct layout *layout, const struc
 
     cell_of(line, column, cell);
     length = least(strlen(cell), width);
-    *blanks += width - length;
+    if (!columns_of[column].is_left)
+        *blanks += width - length;
     if (length == 0)
         return;
     add_blanks(text, *blanks);
@@ -656,19 +686,28 @@ static void write_line(void *context, const struct line *line)
     add_line(writing->text, &writing->layout, line);
 }
 
+static void more_add(struct text *more, size_t columns, size_t n, const char *what)
+{
+    char part[CELL_BYTES];
+
+    snprintf(part, sizeof part, "%s%zu %s", more->length > 0 ? ", " : "", n, what);
+    if (n > 0 && more->length + strlen(part) <= columns)
+        text_add(more, "%s", part);
+}
+
 static void write_more(struct writing *writing, const size_t hidden[RANK_COUNT])
 {
-    char more[3 * CELL_BYTES];
-    struct text text;
+    size_t columns = writing->layout.columns;
+    char text[3 * CELL_BYTES];
+    struct text more;
 
-    text_init(&text, more, sizeof more);
-    text_add(&text, "%zu more", hidden[RANK_RUNNING] + hidden[RANK_FAILED] + hidden[RANK_DONE]);
-    if (hidden[RANK_FAILED] > 0)
-        text_add(&text, ", %zu failed", hidden[RANK_FAILED]);
-    if (hidden[RANK_DONE] > 0)
-        text_add(&text, ", %zu done", hidden[RANK_DONE]);
+    text_init(&more, text, sizeof text);
+    more_add(&more, columns, hidden[RANK_RUNNING] + hidden[RANK_FAILED] + hidden[RANK_DONE],
+             "more");
+    more_add(&more, columns, hidden[RANK_FAILED], "failed");
+    more_add(&more, columns, hidden[RANK_DONE], "done");
     begin_line(writing);
-    text_add(writing->text, "%.*s", (int)least(text.length, writing->layout.columns), more);
+    text_add(writing->text, "%s", text);
 }
 
 size_t progress_text(const struct progress *progress, const struct copy_view *views, uint64_t total,

@@ -3,7 +3,7 @@
  * How far the streams are, as text: a line for each, and where there are several one for the total.
  *
  *   big.iso -> /mnt/big.iso  [=======>        ]   34 %  1.21 GiB   412 MiB/s  0:05 left
- *   fifo -> tcp:host:9                                  3.02 MiB     stalled             queue 12 %
+ *   fifo -> tcp:host:9                                  3.02 MiB     stalled  queue 12 %
  *   total                                               1.22 GiB   412 MiB/s
  *
  * The columns are the same for all lines. What does not fit into the width is left out of all, the
