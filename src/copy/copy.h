@@ -121,8 +121,9 @@ int copy_add_merge(struct copy *copy, const struct place *dest, const struct pla
  * or -1 with ENOMEM, and nothing is started. */
 int copy_start(struct copy *copy);
 
-/* Gives up all that is not complete; the old files stand as they were. Tells no more but
- * COPY_ENDED, from the loop; copy_status has COPY_INTERRUPTED. */
+/* Gives up all that is not complete; the old files stand as they were. What follows is ended in
+ * order, within a second, since it has no other end. COPY_ENDED comes, from the loop; copy_status
+ * has COPY_INTERRUPTED. */
 void copy_interrupt(struct copy *copy);
 
 /* The sum of enum copy_status so far. */
