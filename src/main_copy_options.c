@@ -66,7 +66,7 @@ static const char help[] =
     "Usage: pollcopy [OPTION]... SOURCE DEST [SOURCE DEST]...\n"
     "       pollcopy [OPTION]... --fan SOURCE DEST...\n"
     "       pollcopy [OPTION]... --merge DEST SOURCE...\n"
-    "Copies several sources to several destinations at once, none waiting for another.\n"
+    "Copies several sources to several destinations at once; none waits for another.\n"
     "\n"
     "SOURCE and DEST are paths, - for standard input and output, fd:N,\n"
     "tcp:HOST:PORT, tcp-listen:[HOST:]PORT or unix:PATH.\n"
