@@ -179,6 +179,7 @@ static const char *const event_names[] = {
     [COPY_FILE_CUT] = "file-cut",
     [COPY_FILE_REPLACED] = "file-replaced",
     [COPY_FILE_GONE] = "file-gone",
+    [COPY_CANNOT] = "cannot",
     [COPY_ENDED] = "ended",
 };
 
