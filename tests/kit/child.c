@@ -161,7 +161,7 @@ void child_await_exec(const struct child_command *command, int report)
     int error = 0;
     ssize_t n;
 
-    while (!stream_turn(report, POLLIN, deadline) && !kit_is_over(deadline))
+    while (!kit_stream_turn(report, POLLIN, deadline) && !kit_is_over(deadline))
         continue;
     n = read(report, &error, sizeof error);
     close(report);
@@ -182,7 +182,7 @@ int child_await_end(pid_t pid, void (*show)(void *owner), void *owner)
     pid_t found;
 
     while ((found = waitpid(pid, &status, WNOHANG)) == 0 && !kit_is_over(deadline))
-        stream_turn(-1, 0, clock_now() + step);
+        kit_stream_turn(-1, 0, clock_now() + step);
     if (found != pid) {
         show(owner);
         kit_fail("process %d has not ended", (int)pid);

@@ -35,15 +35,15 @@ struct kit_stream {
 };
 
 /* Starts to collect from FD, which is kept, and made non-blocking and close-on-exec. */
-void stream_start(struct kit_stream *stream, int fd);
+void kit_stream_start(struct kit_stream *stream, int fd);
 /* Reads what is there now. */
-void stream_drain(struct kit_stream *stream);
-void stream_close(struct kit_stream *stream); /* what came stays */
-void stream_free(struct kit_stream *stream);
+void kit_stream_drain(struct kit_stream *stream);
+void kit_stream_close(struct kit_stream *stream); /* what came stays */
+void kit_stream_free(struct kit_stream *stream);
 
 /* Reads from all streams until something came, or FD, -1 for none, shows one of EVENTS (poll(2)),
  * or DEADLINE is over. Returns what FD showed. */
-int stream_turn(int fd, int events, int64_t deadline);
+int kit_stream_turn(int fd, int events, int64_t deadline);
 
 int64_t kit_deadline(void);
 bool kit_is_over(int64_t deadline);

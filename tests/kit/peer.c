@@ -102,7 +102,7 @@ static void peer_await(int fd, int events, const char *what)
 {
     int64_t deadline = kit_deadline();
 
-    while (!stream_turn(fd, events, deadline))
+    while (!kit_stream_turn(fd, events, deadline))
         if (kit_is_over(deadline))
             kit_fail("the other end does not %s", what);
 }

@@ -47,8 +47,8 @@ static void process_become(const struct child_command *command, pid_t parent, in
 
 static void process_register(struct kit_process *process, int out, int err)
 {
-    stream_start(&process->out, out);
-    stream_start(&process->err, err);
+    kit_stream_start(&process->out, out);
+    kit_stream_start(&process->err, err);
     fcntl(process->input, F_SETFL, O_NONBLOCK);
     process->next = processes;
     processes = process;
@@ -111,7 +111,7 @@ pid_t kit_pid(const struct kit_process *process)
 
 const char *kit_stdout(struct kit_process *process, size_t *length)
 {
-    stream_drain(&process->out);
+    kit_stream_drain(&process->out);
     if (length)
         *length = process->out.bytes.length;
     return process->out.bytes.data;
@@ -119,7 +119,7 @@ const char *kit_stdout(struct kit_process *process, size_t *length)
 
 const char *kit_stderr(struct kit_process *process)
 {
-    stream_drain(&process->err);
+    kit_stream_drain(&process->err);
     return process->err.bytes.data;
 }
 
@@ -141,7 +141,7 @@ static void process_await(struct kit_process *process, struct kit_stream *stream
             kit_fail("%s has not written \"%.200s\"%s", process->name, text,
                      stream->fd < 0 ? " and will write no more" : "");
         }
-        stream_turn(-1, 0, deadline);
+        kit_stream_turn(-1, 0, deadline);
     }
 }
 
@@ -174,7 +174,7 @@ void kit_await_lines(struct kit_process *process, int count)
             kit_fail("%s has written %d lines, not %d", process->name,
                      process_count_lines(&process->out.bytes), count);
         }
-        stream_turn(-1, 0, deadline);
+        kit_stream_turn(-1, 0, deadline);
     }
 }
 
@@ -198,7 +198,7 @@ void kit_type_bytes(struct kit_process *process, const void *bytes, size_t n)
             process_show(process);
             kit_fail("%s does not read its input: %s", process->name, strerror(errno));
         } else {
-            stream_turn(process->input, POLLOUT, deadline);
+            kit_stream_turn(process->input, POLLOUT, deadline);
         }
     }
 }
@@ -226,8 +226,8 @@ int kit_end(struct kit_process *process)
     if (!process->is_ended) {
         process->status = child_await_end(process->pid, process_show, process);
         process->is_ended = true;
-        stream_drain(&process->out);
-        stream_drain(&process->err);
+        kit_stream_drain(&process->out);
+        kit_stream_drain(&process->err);
     }
     return process->status;
 }
@@ -262,7 +262,7 @@ uint16_t kit_port(struct kit_process *server, const char *service)
             process_show(server);
             kit_fail("%s has not said on which port \"%s\" listens", server->name, service);
         }
-        stream_turn(-1, 0, deadline);
+        kit_stream_turn(-1, 0, deadline);
     }
     return (uint16_t)port;
 }
@@ -292,8 +292,8 @@ void process_cleanup(void)
         if (!process->is_ended && process->pid > 0)
             child_kill(process->pid);
         kit_type_end(process);
-        stream_free(&process->out);
-        stream_free(&process->err);
+        kit_stream_free(&process->out);
+        kit_stream_free(&process->err);
         free(process->name);
         free(process);
     }

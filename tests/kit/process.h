@@ -17,8 +17,9 @@
 
 struct kit_process;
 
-/* Starts a program. ARGV[0] is "pollspin", "delayserver" or "pollcopy" for the ones just built (run through
- * $TEST_WRAPPER, such as "valgrind -q", where that is set), or a name to be found in PATH. */
+/* Starts a program. ARGV[0] is "pollspin", "delayserver" or "pollcopy" for the ones just built (run
+ * through $TEST_WRAPPER, such as "valgrind -q", where that is set), or a name to be found in PATH.
+ */
 struct kit_process *kit_start(const char *const argv[]);
 
 /* The same from a list that ends in NULL: kit_run("nc", "127.0.0.1", port, NULL). */

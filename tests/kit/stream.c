@@ -44,7 +44,7 @@ void bytes_free(struct kit_bytes *bytes)
     *bytes = (struct kit_bytes){0};
 }
 
-void stream_start(struct kit_stream *stream, int fd)
+void kit_stream_start(struct kit_stream *stream, int fd)
 {
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -54,14 +54,14 @@ void stream_start(struct kit_stream *stream, int fd)
     bytes_add(&stream->bytes, "", 0);
 }
 
-void stream_close(struct kit_stream *stream)
+void kit_stream_close(struct kit_stream *stream)
 {
     if (stream->fd >= 0)
         close(stream->fd);
     stream->fd = -1;
 }
 
-void stream_free(struct kit_stream *stream)
+void kit_stream_free(struct kit_stream *stream)
 {
     struct kit_stream **link = &streams;
 
@@ -69,7 +69,7 @@ void stream_free(struct kit_stream *stream)
         link = &(*link)->next;
     if (*link) {
         *link = stream->next;
-        stream_close(stream);
+        kit_stream_close(stream);
     }
     bytes_free(&stream->bytes);
 }
@@ -85,12 +85,12 @@ static bool stream_read(struct kit_stream *stream)
         if (stream->on_bytes)
             stream->on_bytes(stream->owner, data, (size_t)n);
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        stream_close(stream);
+        kit_stream_close(stream);
     }
     return n > 0;
 }
 
-void stream_drain(struct kit_stream *stream)
+void kit_stream_drain(struct kit_stream *stream)
 {
     while (stream->fd >= 0 && stream_read(stream))
         continue;
@@ -105,7 +105,7 @@ static int stream_milliseconds(int64_t deadline)
     return (int)(left / CLOCK_MILLISECOND) + 1;
 }
 
-int stream_turn(int fd, int events, int64_t deadline)
+int kit_stream_turn(int fd, int events, int64_t deadline)
 {
     struct pollfd fds[STREAM_MAX + 1] = {{.fd = fd, .events = (short)events}};
     struct kit_stream *source[STREAM_MAX + 1];

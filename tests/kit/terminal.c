@@ -214,15 +214,15 @@ static void terminal_on_news(void *owner, const char *bytes, size_t n)
         terminal->status = news.status;
     }
     if (terminal->is_ended && !terminal->stream.is_stalled)
-        stream_drain(&terminal->stream); /* all that it wrote is there */
+        kit_stream_drain(&terminal->stream); /* all that it wrote is there */
 }
 
 static void terminal_register(struct kit_terminal *terminal, int master, int news)
 {
     terminal->news.on_bytes = terminal_on_news;
     terminal->news.owner = terminal;
-    stream_start(&terminal->news, news);
-    stream_start(&terminal->stream, master);
+    kit_stream_start(&terminal->news, news);
+    kit_stream_start(&terminal->stream, master);
     terminal->next = terminals;
     terminals = terminal;
 }
@@ -252,7 +252,7 @@ struct kit_terminal *kit_terminal(int rows, int columns, const char *const argv[
         kit_fail("forkpty: %s", strerror(errno));
     child_await_exec(&command, report[0]);
     while (terminal->pid == 0 && terminal->news.fd >= 0)
-        stream_turn(-1, 0, kit_deadline());
+        kit_stream_turn(-1, 0, kit_deadline());
     return terminal;
 }
 
@@ -306,7 +306,7 @@ static const char *terminal_row(struct kit_terminal *terminal, int row)
 const char *kit_row(struct kit_terminal *terminal, int row)
 {
     if (!terminal->stream.is_stalled)
-        stream_drain(&terminal->stream);
+        kit_stream_drain(&terminal->stream);
     return terminal_row(terminal, row);
 }
 
@@ -338,7 +338,7 @@ int kit_await_row(struct kit_terminal *terminal, const char *text)
             kit_fail("the terminal does not show \"%.200s\"%s", text,
                      terminal->is_ended ? " and the program has ended" : "");
         }
-        stream_turn(-1, 0, deadline);
+        kit_stream_turn(-1, 0, deadline);
     }
     return row;
 }
@@ -368,7 +368,7 @@ void kit_await_looks(struct kit_terminal *terminal, kit_looks *looks, void *cont
             kit_fail("waited in vain for: %s%s", what,
                      terminal->is_ended ? "; the program has ended" : "");
         }
-        stream_turn(-1, 0, deadline);
+        kit_stream_turn(-1, 0, deadline);
     }
 }
 
@@ -417,7 +417,7 @@ void kit_press(struct kit_terminal *terminal, const char *keys)
 
 void kit_hang_up(struct kit_terminal *terminal)
 {
-    stream_close(&terminal->stream);
+    kit_stream_close(&terminal->stream);
 }
 
 void kit_keys(struct kit_terminal *terminal, const char *bytes, size_t n)
@@ -434,7 +434,7 @@ void kit_keys(struct kit_terminal *terminal, const char *bytes, size_t n)
             terminal_show(terminal);
             kit_fail("the program does not read its terminal: %s", strerror(errno));
         } else {
-            stream_turn(terminal->stream.fd, POLLOUT, deadline);
+            kit_stream_turn(terminal->stream.fd, POLLOUT, deadline);
         }
     }
 }
@@ -457,7 +457,7 @@ void kit_watch(struct kit_terminal *terminal, int64_t ns)
     int64_t deadline = clock_now() + ns;
 
     while (!terminal->is_ended && !kit_is_over(deadline))
-        stream_turn(-1, 0, deadline);
+        kit_stream_turn(-1, 0, deadline);
 }
 
 void kit_observe(struct kit_terminal *terminal, kit_observer *observer, void *context)
@@ -470,13 +470,13 @@ void kit_stall(struct kit_terminal *terminal, bool stall)
 {
     terminal->stream.is_stalled = stall;
     if (!stall)
-        stream_drain(&terminal->stream);
+        kit_stream_drain(&terminal->stream);
 }
 
 const char *kit_raw(struct kit_terminal *terminal, size_t *length)
 {
     if (!terminal->stream.is_stalled)
-        stream_drain(&terminal->stream);
+        kit_stream_drain(&terminal->stream);
     if (length)
         *length = terminal->stream.bytes.length;
     return terminal->stream.bytes.data;
@@ -532,9 +532,9 @@ int kit_terminal_end(struct kit_terminal *terminal)
             terminal_show(terminal);
             kit_fail("process %d has not ended", (int)terminal->pid);
         }
-        stream_turn(-1, 0, deadline);
+        kit_stream_turn(-1, 0, deadline);
     }
-    stream_drain(&terminal->stream);
+    kit_stream_drain(&terminal->stream);
     return child_status(terminal->status);
 }
 
@@ -548,8 +548,8 @@ void terminal_cleanup(void)
             kill(-terminal->pid, SIGKILL);
         if (terminal->holder > 0)
             child_kill(terminal->holder);
-        stream_free(&terminal->news);
-        stream_free(&terminal->stream);
+        kit_stream_free(&terminal->news);
+        kit_stream_free(&terminal->stream);
         vterm_free(terminal->vterm);
         bytes_free(&terminal->cut);
         bytes_free(&terminal->text);
