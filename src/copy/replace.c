@@ -81,19 +81,23 @@ char *replace_resolve(const char *path)
 {
     char target[PATH_MAX];
     char *name = strdup(path);
-    int is_link = 1;
 
-    for (int links = 0; name && (is_link = replace_read_link(name, target)) > 0; links++) {
-        char *next = links < REPLACE_LINKS ? replace_follow(name, target) : NULL;
+    for (int links = 0; name; links++) {
+        int is_link = replace_read_link(name, target);
+        char *next = NULL;
+        int error;
 
+        if (is_link == 0)
+            return name;
         if (links == REPLACE_LINKS)
             errno = ELOOP;
+        else if (is_link > 0)
+            next = replace_follow(name, target);
+        error = errno;
         free(name);
+        errno = error;
         name = next;
     }
-    if (is_link == 0 || !name)
-        return name;
-    free(name);
     return NULL;
 }
 
@@ -162,7 +166,7 @@ static int replace_look(struct replace *replace)
     replace->is_new = true;
     if (replace_last_part(replace->path)[0] != '\0')
         return 0;
-    errno = EISDIR; /* NAME/: as open(2) with O_CREAT */
+    errno = replace->path[0] == '\0' ? ENOENT : EISDIR; /* NAME/: as open(2) with O_CREAT */
     return -1;
 }
 
@@ -229,23 +233,29 @@ static int replace_open_temporary(struct replace *replace)
     return errno == ENAMETOOLONG ? replace_make(replace, 0) : -1;
 }
 
-/* Whether PATH leads to a file that RESOLVED does not name: links in /proc do, to a file that was
- * removed. */
-static bool replace_is_nameless(const char *path, const char *resolved)
+/* Whether PATH leads to a file that is not what has the name RESOLVED: links in /proc do, to one
+ * that was removed or is out of our sight. */
+static bool replace_is_elsewhere(const char *path, const char *resolved)
 {
     struct stat file;
     struct stat named;
 
     if (stat(path, &file) < 0)
         return false;
-    return stat(resolved, &named) < 0 || file.st_dev != named.st_dev || file.st_ino != named.st_ino;
+    if (stat(resolved, &named) < 0)
+        return errno == ENOENT;
+    return file.st_dev != named.st_dev || file.st_ino != named.st_ino;
 }
 
+/* A link is asked twice, since somebody may replace the file between two looks. */
 static int replace_set_path(struct replace *replace, const char *path)
 {
     replace->path = replace_resolve(path);
-    if (!replace->path || !replace_is_nameless(path, replace->path))
-        return replace->path ? 0 : -1;
+    if (!replace->path)
+        return -1;
+    if (strcmp(path, replace->path) == 0 || !replace_is_elsewhere(path, replace->path) ||
+        !replace_is_elsewhere(path, replace->path))
+        return 0;
     free(replace->path);
     replace->path = strdup(path);
     replace->flags |= REPLACE_IN_PLACE;
