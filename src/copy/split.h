@@ -3,12 +3,18 @@
  * One pipe into many, without copying a byte: tee(2) into a queue for each destination.
  *
  * A queue is a pipe of our own. tee(2) gives what is at the head of the source, always from there:
- * so a queue that has got N bytes of it is N ahead, and gets nothing until the source was read that
- * far. What every outlet has is taken out of the source (splice(2) to /dev/null). An outlet whose
- * queue is full is behind; its policy says what then: SPLIT_BLOCK    the source is not read on
- * until there is room: the others wait too SPLIT_DROP     the others go on; what it misses is
- * counted, as is each gap SPLIT_DETACH   as BLOCK, but on_full tells when it is full, and the owner
- * may take it out
+ * so an outlet that has got N bytes of it is N ahead, and gets nothing until the source was read
+ * that far. Therefore the source is handed out in windows: what was in it at one moment is given to
+ * each outlet, and what all have is taken out (splice(2) to /dev/null), until nothing of the window
+ * is left. An outlet whose queue has no room for all of it is behind; its policy says what then:
+ *
+ *   SPLIT_BLOCK    the source is not read on until there is room: the others wait too
+ *   SPLIT_DROP     the others go on; what it misses is counted, as is each gap. Where nobody at all
+ *                  has room the source waits: reading on would serve none
+ *   SPLIT_DETACH   as BLOCK, but on_full tells when it is full, and the owner may take it out
+ *
+ * A pipe holds pages, not bytes (pipe(7)): what was written to the source in small pieces takes a
+ * page of the queue for each piece, so that the queue is full with fewer bytes than its size.
  */
 #ifndef SPLIT_H
 #define SPLIT_H
@@ -27,52 +33,61 @@ struct outlet {
     uint64_t ahead;   /* bytes at the head of the source that it has already */
     uint64_t dropped; /* bytes */
     uint64_t gaps;    /* how often */
+    bool is_in_gap;   /* nothing was given to it since it last missed something */
     bool is_full;
     struct watch watch; /* while it is full: for room, and for a reader that is gone */
     struct loop_link link;
-    loop_fn *on_full; /* it is behind; NULL: nobody wants to know. It may split_remove */
+    struct deferred tell; /* on_full, from the loop */
+    loop_fn *on_full;     /* it is full, told once until it has got something again; NULL: nobody
+                             wants to know. It may split_remove */
     void *owner;
 };
 
-/* ERROR is 0 at the end of the source: every queue is closed then. Else errno of the source.
- * ECANCELED: no outlet is left. */
+/* ERROR is 0 at the end of the source: every queue is closed then. Else errno of the source, and
+ * the queues are open until split_stop, so that no reader takes that for the end; EIO: another
+ * process reads the source, too. ECANCELED: no outlet is left. */
 typedef void split_fn(void *owner, int error);
 
 struct split {
     struct loop *loop;
-    struct end *source; /* END_PIPE, borrowed */
-    int null_fd;
+    struct end *source; /* END_PIPE, borrowed; NULL while it is not started, or over */
+    int null_fd;        /* -1: there is none, or it cannot be spliced to */
     struct watch watch;
     struct loop_link outlets;
-    uint64_t taken; /* bytes taken out of the source */
+    uint64_t window; /* bytes at the head of the source that not all have yet */
+    uint64_t taken;  /* bytes taken out of the source */
     struct limit limit;
     struct limit *total; /* borrowed; NULL: none */
     struct timer wait;
+    struct deferred again; /* a step, or on_end, from the loop */
+    int error;             /* what on_end is to be told */
     split_fn *on_end;
     void *owner;
 };
 
+/* ON_END is called once, from the loop, never from within. */
 void split_init(struct split *split, struct loop *loop, split_fn *on_end, void *owner);
 
 /* Makes OUTLET with a queue of at least SIZE bytes (fcntl(2), F_SETPIPE_SZ) and stores the end to
  * read in outlet->read_fd, non-blocking and close-on-exec, the caller's. Before split_start or
- * after it. Returns 0, or -1: EPERM: the system gives no pipe of that size (pipe(7),
- * /proc/sys/fs/pipe-max-size); else as pipe2(2). */
+ * after it. Returns 0, or -1 and nothing is open: EPERM: the system gives no pipe of that size
+ * (pipe(7), /proc/sys/fs/pipe-max-size), it may give a smaller one; else as pipe2(2). */
 int split_add(struct split *split, struct outlet *outlet, size_t size, enum split_policy policy,
               loop_fn *on_full, void *owner);
 
 /* Starts to read SOURCE, a pipe that is open, RATE bytes a second or 0 for no limit. Returns 0, or
- * -1 with errno as poller_add. */
+ * -1: ENOSYS: this system has no tee(2); else errno as poller_add. */
 int split_start(struct split *split, struct end *source, uint64_t rate, struct limit *total);
 
 /* Takes OUTLET out and closes its end of the queue: the reader gets what is in it, and the end. It
  * is also what happens to one whose reader has closed. A split whose last outlet goes ends with
- * ECANCELED. */
+ * ECANCELED. Does nothing where it is out. */
 void split_remove(struct outlet *outlet);
 
-/* Bytes that wait in its queue: at most its bound. */
+/* Bytes that wait in its queue: at most its bound; 0 where it is out. */
 uint64_t outlet_queued(const struct outlet *outlet);
 
+/* Stops, and takes every outlet out. Does nothing where it is not started and has none. */
 void split_stop(struct split *split);
 
 #endif
