@@ -71,7 +71,7 @@ static void install(void)
     kit_env("MAKELEVEL", NULL);
     kit_env("POLLSPIN_BACKEND", NULL);
     script("cd \"$TEST_BUILDDIR\"\n"
-           "built='pollspin delayserver libpollspin.la libpollspin.a'\n"
+           "built='pollspin delayserver pollcopy libpollspin.la libpollspin.a'\n"
            "before=$(ls -il $built)\n"
            "make -s install DESTDIR=\"$DEST\"\n"
            "[ \"$before\" = \"$(ls -il $built)\" ] || { echo it built something; exit 1; }");
@@ -114,7 +114,8 @@ static void all_files_are_there(void **state)
     begin_without_wrapper();
     script("lib=$(basename \"$LIB\")\n"
            "{\n"
-           "    printf '%s\\n' bin/delayserver bin/pollspin man1/delayserver.1 man1/pollspin.1 \\\n"
+           "    printf '%s\\n' bin/delayserver bin/pollcopy bin/pollspin man1/delayserver.1 \\\n"
+           "        man1/pollcopy.1 man1/pollspin.1 \\\n"
            "        man3/loop.3 man3/poller.3 man7/pollspin.7 pkgconfig/pollspin.pc \\\n"
            "        pollspin/link.h pollspin/loop.h pollspin/poller.h \\\n"
            "        $lib/libpollspin.a $lib/libpollspin.la $lib/libpollspin.so \\\n"
