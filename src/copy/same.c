@@ -86,7 +86,7 @@ static int same_key_of_name(struct same_key *key, const char *path)
     if (!key->resolved)
         return errno == ENOMEM ? -1 : 0;
     key->name = replace_last_part(key->resolved);
-    found = *key->name != '\0' ? same_key_of_folder(key) : 0;
+    found = same_key_of_folder(key);
     if (found > 0)
         return 1;
     free(key->resolved);

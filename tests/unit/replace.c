@@ -376,7 +376,7 @@ static void what_is_no_file(void **state)
 
 static void behind_links_the_file_is_replaced(void **state)
 {
-    static const char *const links[] = {"relative", "absolute", "d/chain", "e/up"};
+    static const char *const links[] = {"relative", "d/absolute", "d/chain", "e/up"};
     char target[PATH_MAX + 10];
 
     (void)state;
@@ -386,7 +386,7 @@ static void behind_links_the_file_is_replaced(void **state)
     assert_non_null(getcwd(target, PATH_MAX));
     strcat(target, "/out");
     assert_int_equal(symlink("out", "relative"), 0);
-    assert_int_equal(symlink(target, "absolute"), 0);
+    assert_int_equal(symlink(target, "d/absolute"), 0);
     assert_int_equal(symlink("../relative", "d/chain"), 0);
     assert_int_equal(symlink("../out", "d/up"), 0);
     for (size_t i = 0; i < COUNT(links); i++) {
@@ -399,8 +399,8 @@ static void behind_links_the_file_is_replaced(void **state)
         assert_int_equal(lstat(links[i], &status), 0);
         assert_true(S_ISLNK(status.st_mode));
     }
-    assert_int_equal(names_in("."), 5);
-    assert_int_equal(names_in("d"), 2);
+    assert_int_equal(names_in("."), 4);
+    assert_int_equal(names_in("d"), 3);
 }
 
 static void a_dangling_link_gets_its_file(void **state)
@@ -627,6 +627,17 @@ static void an_old_file_is_not_clobbered(void **state)
     }
     assert_holds("out", OLD);
     assert_int_equal(names_in("."), 2);
+}
+
+/* It comes between the look and open(2). */
+static void a_file_that_comes_is_not_clobbered_in_place(void **state)
+{
+    (void)state;
+    make("out", OLD, 0644);
+    set_fault("stat", 0, ENOENT);
+    assert_int_equal(replace_with("out", REPLACE_NO_CLOBBER | REPLACE_IN_PLACE), -1);
+    assert_int_equal(errno, EEXIST);
+    assert_holds("out", OLD);
 }
 
 /* ERROR: link(2) cannot; 0: it can. */
@@ -880,6 +891,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(giving_up_in_place_leaves_what_was_written, begin, end),
         cmocka_unit_test_setup_teardown(at_the_end, begin, end),
         cmocka_unit_test_setup_teardown(an_old_file_is_not_clobbered, begin, end),
+        cmocka_unit_test_setup_teardown(a_file_that_comes_is_not_clobbered_in_place, begin, end),
         cmocka_unit_test_setup_teardown(a_file_that_comes_meanwhile_is_not_clobbered, begin, end),
         cmocka_unit_test_setup_teardown(what_comes_meanwhile_and_is_no_file, begin, end),
         cmocka_unit_test_setup_teardown(a_folder_that_vanishes, begin, end),

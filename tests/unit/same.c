@@ -13,6 +13,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/sysmacros.h> /* makedev(3) */
+#endif
 
 #include "base/clock.h"
 #include "copy/same.h"
@@ -255,6 +258,18 @@ static void devices_are_exempt(void **state)
     close(terminal);
 }
 
+/* It is known by its number, whatever leads there; nothing has these two. */
+static void a_block_device_is_not_exempt(void **state)
+{
+    (void)state;
+    if (mknod("block", S_IFBLK | 0600, makedev(7, 250)) < 0 ||
+        mknod("again", S_IFBLK | 0600, makedev(7, 250)) < 0 ||
+        mknod("other", S_IFBLK | 0600, makedev(7, 251)) < 0)
+        kit_skip("only root can make device files");
+    assert_same(TEXTS("block"), TEXTS("again"), "block and again are the same device; " READ_TOO);
+    assert_fine(TEXTS("block"), TEXTS("other"));
+}
+
 static void sockets_are_exempt(void **state)
 {
     char name[20];
@@ -329,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_descriptor_of_a_file, begin, end),
         cmocka_unit_test_setup_teardown(descriptors_of_a_pipe, begin, end),
         cmocka_unit_test_setup_teardown(devices_are_exempt, begin, end),
+        cmocka_unit_test_setup_teardown(a_block_device_is_not_exempt, begin, end),
         cmocka_unit_test_setup_teardown(sockets_are_exempt, begin, end),
         cmocka_unit_test_setup_teardown(the_first_of_several, begin, end),
         cmocka_unit_test_setup_teardown(what_is_told_is_cut, begin, end),
