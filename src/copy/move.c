@@ -450,6 +450,12 @@ void move_init(struct move *move, const struct end *source, const struct end *de
                           .size = size > 0 ? size : MOVE_BUFFER_SIZE};
 }
 
+void move_for_changing(struct move *move)
+{
+    if (move->source->kind == END_FILE && move->way != MOVE_RANGE)
+        move->way = MOVE_BUFFER;
+}
+
 void move_fini(struct move *move)
 {
     if (move->pipe[0] >= 0) {

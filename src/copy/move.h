@@ -66,6 +66,11 @@ enum { MOVE_BUFFER_SIZE = 256 * 1024 };
  * is needed. Never fails: what it needs is had by the first step. */
 void move_init(struct move *move, const struct end *source, const struct end *dest, size_t size);
 
+/* Says, before the first step, that a source that is a file changes while it is read (--follow).
+ * sendfile(2) and splice(2) do not copy a file but lend its pages to the socket or pipe: what is
+ * cut or written over before the reader has come to it shows there. It is copied instead. */
+void move_for_changing(struct move *move);
+
 /* Frees what it needed. The ends are the caller's. */
 void move_fini(struct move *move);
 
