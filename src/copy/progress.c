@@ -161,11 +161,12 @@ static struct line line_of(const struct progress *progress, const struct copy_vi
     };
 }
 
-/* Nobody knows the size of all while that of a stream that goes on is unknown; of one that has
- * ended it is what it has done. */
+/* Nobody knows the size of all where that of one is unknown. What has ended is not waited for: its
+ * size is what it has done. */
 static void total_add(struct line *total, const struct line *line)
 {
     bool is_over = has_ended(line->state);
+    int64_t size = is_over ? (int64_t)line->copied : line->size;
 
     total->dropped += line->dropped;
     total->done += line->copied;
@@ -173,10 +174,10 @@ static void total_add(struct line *total, const struct line *line)
     total->is_steady &= is_over || line->is_steady;
     if (!is_over)
         total->state = COPY_RUNNING;
-    if (is_over && total->size >= 0)
-        total->size += (int64_t)line->copied;
+    if (line->size < 0 || total->size < 0 || size > INT64_MAX - total->size)
+        total->size = -1;
     else
-        total->size = line->size < 0 || total->size < 0 ? -1 : total->size + line->size;
+        total->size += size;
 }
 
 static struct line line_of_total(const struct progress *progress, const struct copy_view *views,
@@ -276,17 +277,21 @@ enum column { NAME, BAR, PERCENT, STATE, BRIEF, BYTES, RATE, NOTES, NOTE, COLUMN
 /* The cells of one line but the name and the bar, which depend on the room. */
 typedef void cell_fn(const struct line *line, char *text, size_t size);
 
-static int percent(uint64_t part, uint64_t whole)
+/* Returns how many of PIECES, at most 1000, PART of WHOLE is; all only where nothing is missing. */
+static unsigned share(uint64_t part, uint64_t whole, unsigned pieces)
 {
+    uint64_t n;
+
     if (part >= whole)
-        return 100;
-    return (int)((double)part / (double)whole * 100 * (1 - 1e-12));
+        return pieces;
+    n = whole <= UINT64_MAX / 1000 ? part * pieces / whole : part / (whole / pieces);
+    return n < pieces ? (unsigned)n : pieces - 1;
 }
 
 static void cell_percent(const struct line *line, char *text, size_t size)
 {
     if (line->size >= 0)
-        snprintf(text, size, "%d %%", percent(line->done, (uint64_t)line->size));
+        snprintf(text, size, "%u %%", share(line->done, (uint64_t)line->size, 100));
 }
 
 static void cell_bytes(const struct line *line, char *text, size_t size)
@@ -346,7 +351,7 @@ static void note_dropped(const struct line *line, char *text, size_t size)
 static void note_queue(const struct line *line, char *text, size_t size)
 {
     if (line->bound > 0 && !has_ended(line->state))
-        snprintf(text, size, "queue %d %%", percent(line->queued, line->bound));
+        snprintf(text, size, "queue %u %%", share(line->queued, line->bound, 100));
 }
 
 static void note_left(const struct line *line, char *text, size_t size)
@@ -418,16 +423,14 @@ static void add_blanks(struct text *text, size_t n)
 /* Returns the columns it takes. */
 static size_t add_bar(struct text *text, const struct line *line, size_t width)
 {
-    size_t room = width - 2;
-    size_t filled;
+    unsigned room = (unsigned)width - 2;
+    unsigned filled;
 
     if (line->size < 0)
         return 0;
-    filled = line->done >= (uint64_t)line->size
-                 ? room
-                 : (size_t)((double)line->done / (double)line->size * (double)room);
+    filled = share(line->done, (uint64_t)line->size, room);
     text_add(text, "[");
-    for (size_t i = 0; i < room; i++)
+    for (unsigned i = 0; i < room; i++)
         text_add(text, "%c", i >= filled ? ' ' : i + 1 < filled || filled == room ? '=' : '>');
     text_add(text, "]");
     return width;
