@@ -152,6 +152,7 @@ tests_e2e_selftest_CPPFLAGS = $(AM_CPPFLAGS) -DMANUAL='"$(abs_top_srcdir)/doc/po
 
 # To be a system that has no thread to give.
 tests_unit_crew_LDFLAGS = -Wl,--wrap=pthread_create
+tests_unit_pump_LDFLAGS = -Wl,--wrap=pthread_create
 
 # To be a system without pidfd_open(2).
 tests_unit_child_LDFLAGS = -Wl,--wrap=syscall,--wrap=waitid
@@ -162,7 +163,7 @@ tests_unit_follow_LDFLAGS = -Wl,--wrap=inotify_add_watch
 
 # To put another file in the place of one that is about to be opened, and to have a disk.
 tests_unit_end_LDFLAGS = -Wl,--wrap=open -Wl,--wrap=stat -Wl,--wrap=fstat -Wl,--wrap=close \
-	-Wl,--wrap=fsync
+	-Wl,--wrap=fsync -Wl,--wrap=bind
 
 # What stands between the library and libc there, so that it can be made to fail.
 tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe -Wl,--wrap=read \
