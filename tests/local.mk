@@ -51,6 +51,7 @@ MOST_TESTS = \
 	tests/e2e/pollspin-survives-a-hostile-server \
 	tests/e2e/selftest \
 	tests/e2e/sixty-clients-one-stalled \
+	tests/ui/display \
 	tests/ui/does-what-is-asked \
 	tests/ui/edits-the-line \
 	tests/ui/holds-several-targets \
