@@ -44,6 +44,7 @@ struct copy {
     size_t live;     /* streams that have not ended; of a merge, its outlet alone */
     size_t *starved; /* those of them that wait for descriptors */
     size_t starved_count;
+    bool is_alone; /* one was tried with nobody beside it */
     unsigned status;
     uint64_t gathered; /* bytes that the outlet of a merge has written, at its end */
     bool is_over;
@@ -141,18 +142,43 @@ static void start_stream(struct copy *copy, size_t i)
     stream_start(&copy->streams[i], copy->pairs[i].source, copy->pairs[i].dest);
 }
 
-/* One has ended: its descriptors are free for another. Where nobody has any that will be, they do
- * not come. */
+static void feed_one(struct copy *copy)
+{
+    copy->is_alone = copy->live == copy->starved_count;
+    start_stream(copy, copy->starved[--copy->starved_count]);
+}
+
+/* One has ended, and its descriptors are free for others: two, so that there are again as many at
+ * once as can be. */
 static void feed_starved(struct copy *copy)
 {
-    if (copy->starved_count > 0 && copy->live > copy->starved_count)
-        start_stream(copy, copy->starved[--copy->starved_count]);
-    while (copy->starved_count > 0 && copy->live == copy->starved_count) {
+    for (int i = 0; i < 2 && copy->starved_count > 0; i++)
+        feed_one(copy);
+}
+
+/* One that had nobody beside it will never have more descriptors, nor will the others. */
+static void give_up_starved(struct copy *copy)
+{
+    while (copy->starved_count > 0) {
         size_t i = copy->starved[--copy->starved_count];
 
         copy->live--;
         tell_end(copy, i, &copy->pairs[i], STREAM_STARVED, EMFILE, strerror(EMFILE), 0);
     }
+    if (copy->live == 0)
+        be_over(copy);
+}
+
+/* It has none open now; nor has any other, where all had the half of what they need. */
+static void starve(struct copy *copy, size_t i)
+{
+    copy->starved[copy->starved_count++] = i;
+    if (copy->live > copy->starved_count)
+        return;
+    if (copy->is_alone)
+        give_up_starved(copy);
+    else
+        feed_one(copy);
 }
 
 static void leave(struct copy *copy, bool has_failed)
@@ -176,8 +202,8 @@ static void pair_ended(struct stream *stream, enum stream_end how, int error, co
 {
     struct copy *copy = stream->owner;
 
-    if (how == STREAM_STARVED && copy->live > copy->starved_count + 1) {
-        copy->starved[copy->starved_count++] = stream->index;
+    if (how == STREAM_STARVED) {
+        starve(copy, stream->index);
         return;
     }
     tell_end(copy, stream->index, &copy->pairs[stream->index], how, error, why,
@@ -606,7 +632,7 @@ void copy_look(const struct copy *copy, size_t i, struct copy_view *view)
     if (fan && fan->outlets) {
         const struct outlet *outlet = fan_outlet(fan, (size_t)(stream - fan->streams));
 
-        view->queued = outlet_queued(outlet);
+        view->queued = stream_queued(stream);
         view->bound = queue_size(copy);
         view->dropped = outlet->dropped;
     } else if (copy->gather && copy->gather->sources) {

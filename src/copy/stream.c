@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "copy/kernel.h"
 #include "copy/stream.h"
 
 static const int64_t retry_ns = CLOCK_SECOND;
@@ -331,6 +332,14 @@ void stream_end_following(struct stream *stream)
 uint64_t stream_copied(const struct stream *stream)
 {
     return stream->before + (is_running(stream) ? pump_copied(&stream->pump) : 0);
+}
+
+uint64_t stream_queued(const struct stream *stream)
+{
+    const struct end *source = &stream->sources[stream->reading];
+    long n = stream->source_place || source->fd < 0 ? 0 : kernel_readable(source->fd);
+
+    return n > 0 ? (uint64_t)n : 0;
 }
 
 enum copy_state stream_state(const struct stream *stream)

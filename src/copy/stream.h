@@ -86,6 +86,9 @@ void stream_end_following(struct stream *stream);
 /* Bytes that the destination has got so far. */
 uint64_t stream_copied(const struct stream *stream);
 
+/* Bytes that wait in the queue that it reads; 0 where it reads none. */
+uint64_t stream_queued(const struct stream *stream);
+
 /* What it does; COPY_WAITING where the destination takes nothing now. */
 enum copy_state stream_state(const struct stream *stream);
 

@@ -600,7 +600,7 @@ static void fan_whose_source_fails_completes_nothing(void **state)
     int peer;
 
     (void)state;
-    run.descriptors = kit_descriptors(getpid());
+    run.descriptors++; /* the listener */
     make_text("y", "old");
     snprintf(text, sizeof text, "tcp:127.0.0.1:%u", port);
     add_place(text, true);
