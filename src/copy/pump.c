@@ -370,6 +370,8 @@ int pump_start(struct pump *pump, struct end *source, struct end *dest,
     pump->before = pump->budget = 0;
     limit_init(&pump->limit, options->rate, loop_now(pump->loop));
     move_init(&pump->move, source, dest, options->buffer ? options->buffer : MOVE_BUFFER_SIZE);
+    if (options->rests_at_end)
+        move_for_changing(&pump->move);
     pump_enter(pump, source->kind == END_FILE ? PUMP_READY : PUMP_WAITS_SOURCE);
     if (pump->state == PUMP_READY)
         deferred_call(&pump->again);
