@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/die.h"
 #include "copy/display.h"
 #include "copy/report.h"
@@ -36,6 +37,9 @@ struct program {
 };
 
 static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
+
+static const int64_t twice_ns = CLOCK_SECOND / 2;
+static int64_t interrupted_at; /* set before the handler that reads it is there */
 
 /* ---- places ---- */
 
@@ -186,16 +190,27 @@ static unsigned tell_total(const struct program *program)
 
 /* ---- signals ---- */
 
-/* Whoever sends a second one does not want to wait for a disk. */
+static void end_at_once(int signo)
+{
+    int error = errno;
+
+    if (clock_now() - interrupted_at >= twice_ns)
+        signal_die(signo);
+    errno = error;
+}
+
+/* Whoever sends a second one does not want to wait for a disk, which the loop may do now. But
+ * timeout(1) and others send each twice, to the process and to its group. */
 static void interrupt(void *owner, int signo)
 {
     struct program *program = owner;
 
     (void)signo;
+    interrupted_at = clock_now();
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (!signal_is_ignored(ends[i])) {
             loop_signal(program->loop, ends[i], NULL, NULL);
-            signal(ends[i], SIG_DFL);
+            signal(ends[i], end_at_once);
         }
     copy_interrupt(program->copy);
 }
