@@ -216,7 +216,7 @@ static void any_source_opened(void *owner, int error, const char *why)
 {
     struct stream *stream = owner;
 
-    if (stream->dest.kind == END_NONE || !stream->options.follows)
+    if (stream->state == COPY_OPENING)
         source_opened(stream, error, why);
     else
         next_source_opened(stream, error);
