@@ -118,8 +118,10 @@ static void pump_ended(void *owner, enum move_result result, int error)
         finish(stream);
     else if (result == MOVE_SOURCE_FAILED)
         end_with(stream, STREAM_SOURCE_FAILED, error, NULL);
+    else if (error == ETIMEDOUT && stream->options.pump.stall_ns > 0)
+        end_with(stream, STREAM_DETACHED, error, "it took nothing for too long");
     else
-        end_with(stream, error == ETIMEDOUT ? STREAM_DETACHED : STREAM_DEST_FAILED, error, NULL);
+        end_with(stream, STREAM_DEST_FAILED, error, NULL);
 }
 
 static void start_pump(struct stream *stream)
