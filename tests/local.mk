@@ -166,6 +166,15 @@ tests_unit_follow_LDFLAGS = -Wl,--wrap=inotify_add_watch
 tests_unit_end_LDFLAGS = -Wl,--wrap=open -Wl,--wrap=stat -Wl,--wrap=fstat -Wl,--wrap=close \
 	-Wl,--wrap=fsync -Wl,--wrap=bind
 
+# What stands between a copy and libc, so that it can be made to fail.
+tests_unit_copy_faults_LDFLAGS = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc \
+	-Wl,--wrap=pipe -Wl,--wrap=fcntl -Wl,--wrap=ioctl -Wl,--wrap=stat -Wl,--wrap=lstat \
+	-Wl,--wrap=fstat -Wl,--wrap=lseek -Wl,--wrap=rename -Wl,--wrap=link -Wl,--wrap=pthread_create \
+	-Wl,--wrap=poll -Wl,--wrap=open -Wl,--wrap=ftruncate -Wl,--wrap=fchmod -Wl,--wrap=fchown \
+	-Wl,--wrap=read -Wl,--wrap=pread -Wl,--wrap=write -Wl,--wrap=recv -Wl,--wrap=send \
+	-Wl,--wrap=splice -Wl,--wrap=tee -Wl,--wrap=copy_file_range -Wl,--wrap=sendfile -Wl,--wrap=fsync \
+	-Wl,--wrap=close
+
 # What stands between the library and libc there, so that it can be made to fail.
 tests_unit_faults_LDFLAGS = -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=pipe -Wl,--wrap=read \
 	-Wl,--wrap=write -Wl,--wrap=fcntl -Wl,--wrap=open -Wl,--wrap=fstat -Wl,--wrap=fopen \
