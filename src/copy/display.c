@@ -281,12 +281,6 @@ static void display_on_paint(void *owner)
         (void)timer_after(&display->tick, is_new ? frame_ns : idle_ns);
 }
 
-static void display_on_continue(void *owner, int signo)
-{
-    (void)signo;
-    display_forget(owner);
-}
-
 /* ---- lines and objects ---- */
 
 /* Writes one that is ours, and a newline. */
@@ -328,6 +322,39 @@ static void display_write_lines(struct display *display)
     if (text)
         display_write(display, text);
 }
+
+/* ---- stopping and going on ---- */
+
+/* Paints the last frame, also over what was typed meanwhile (the ^C of Ctrl-C), and leaves it. */
+static void display_leave(struct display *display)
+{
+    display->columns = 0;
+    display_repaint(display);
+    if (display->frame)
+        display_write(display, "");
+    display_forget(display);
+}
+
+static void display_on_continue(void *owner, int signo)
+{
+    (void)signo;
+    display_forget(owner);
+}
+
+/* What the signal did before does the rest, and this returns when the program goes on. */
+static void display_on_stop(void *owner, int signo)
+{
+    struct display *display = owner;
+
+    display_leave(display);
+    loop_signal(display->loop, signo, NULL, NULL);
+    raise(signo);
+    loop_signal(display->loop, signo, display_on_stop, display);
+    deferred_stop(&display->paint);
+    (void)timer_after(&display->tick, frame_ns);
+}
+
+/* ---- what is due ---- */
 
 static void display_on_tick(void *owner)
 {
@@ -414,7 +441,8 @@ static int display_start(struct display *display)
     case DISPLAY_FRAMES:
         if (!display->is_painting)
             return timer_every(&display->tick, lines_ns);
-        if (loop_signal(display->loop, SIGCONT, display_on_continue, display) < 0)
+        if (loop_signal(display->loop, SIGCONT, display_on_continue, display) < 0 ||
+            loop_signal(display->loop, SIGTSTP, display_on_stop, display) < 0)
             return -1;
         return timer_after(&display->tick, frame_ns);
     default:
@@ -426,8 +454,10 @@ static void display_free(struct display *display)
 {
     timer_stop(&display->tick);
     deferred_stop(&display->paint);
-    if (display->is_painting)
+    if (display->is_painting) {
         loop_signal(display->loop, SIGCONT, NULL, NULL);
+        loop_signal(display->loop, SIGTSTP, NULL, NULL);
+    }
     output_fini(&display->output);
     progress_fini(&display->progress);
     display_forget(display);
@@ -483,13 +513,10 @@ void display_fini(struct display *display)
 {
     timer_stop(&display->tick);
     deferred_stop(&display->paint);
-    display->columns = 0; /* what was typed may stand in the last frame: Ctrl-C */
     if (display->is_painting)
-        display_repaint(display);
+        display_leave(display);
     else if (display->mode == DISPLAY_FRAMES)
         display_write_lines(display);
-    if (display->frame)
-        display_write(display, "");
     display_drain(display);
     display_free(display);
 }

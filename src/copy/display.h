@@ -44,8 +44,8 @@ struct display {
 };
 
 /* Starts to show COPY, to which all is added, on FD, which stays the caller's, open until
- * display_fini; before copy_start. Where frames are painted SIGCONT is the display's. Returns 0, or
- * -1 with errno. */
+ * display_fini; before copy_start. Where frames are painted SIGTSTP and SIGCONT are the display's.
+ * Returns 0, or -1 with errno. */
 int display_init(struct display *display, struct loop *loop, int fd, enum display_mode mode,
                  const struct copy *copy);
 
