@@ -171,10 +171,11 @@ static int replace_look(struct replace *replace)
 }
 
 /* A file that is there is opened without O_CREAT, which some systems do not allow for another's
- * file in a folder of all: proc_sys_fs(5), protected_regular. */
+ * file in a folder of all: proc_sys_fs(5), protected_regular. A fifo that has come in its place
+ * since must not block. */
 static int replace_open_in_place(struct replace *replace)
 {
-    int flags = O_WRONLY | (replace->flags & REPLACE_APPEND ? O_APPEND : O_TRUNC);
+    int flags = O_WRONLY | O_NONBLOCK | (replace->flags & REPLACE_APPEND ? O_APPEND : O_TRUNC);
 
     if (replace->is_new)
         flags |= O_CREAT;

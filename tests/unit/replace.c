@@ -629,7 +629,18 @@ static void an_old_file_is_not_clobbered(void **state)
     assert_int_equal(names_in("."), 2);
 }
 
-/* It comes between the look and open(2). */
+/* It comes between the look and open(2), where nobody reads it. */
+static void a_fifo_that_comes_does_not_block(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo("out", 0600), 0);
+    set_fault("stat", 0, ENOENT);
+    alarm(60);
+    assert_int_equal(replace_with("out", REPLACE_IN_PLACE), -1);
+    alarm(0);
+    assert_int_equal(errno, ENXIO);
+}
+
 static void a_file_that_comes_is_not_clobbered_in_place(void **state)
 {
     (void)state;
@@ -891,6 +902,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(giving_up_in_place_leaves_what_was_written, begin, end),
         cmocka_unit_test_setup_teardown(at_the_end, begin, end),
         cmocka_unit_test_setup_teardown(an_old_file_is_not_clobbered, begin, end),
+        cmocka_unit_test_setup_teardown(a_fifo_that_comes_does_not_block, begin, end),
         cmocka_unit_test_setup_teardown(a_file_that_comes_is_not_clobbered_in_place, begin, end),
         cmocka_unit_test_setup_teardown(a_file_that_comes_meanwhile_is_not_clobbered, begin, end),
         cmocka_unit_test_setup_teardown(what_comes_meanwhile_and_is_no_file, begin, end),
