@@ -191,11 +191,13 @@ static size_t source_put_line(struct merge_source *source)
 static size_t source_put_lines(struct merge_source *source)
 {
     const char *lines = source->buffer + source->begin;
+    size_t room = least_of(merge_room(source->merge), TURN_MOST);
     size_t n = source->lines_end - source->begin;
-    size_t room = merge_room(source->merge);
 
     if (n > room)
         n = whole_lines(lines, room);
+    if (n == 0)
+        return source_put_line(source); /* it may be longer than a turn */
     merge_put(source->merge, lines, n);
     return n;
 }
