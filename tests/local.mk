@@ -212,6 +212,12 @@ BENCHES = \
 	tests/bench/intake
 EXTRA_PROGRAMS = $(BENCHES)
 
+tests_bench_copy_SOURCES = \
+	tests/bench/copy.c tests/bench/copy.h \
+	tests/bench/copy-bare.c \
+	tests/bench/copy-run.c \
+	tests/bench/copy-stalled.c
+
 # As a program of a user is: with the shared library. libev has functions with names of libevent's,
 # so libevent comes first.
 tests_bench_dispatch_SOURCES = \
@@ -224,7 +230,7 @@ tests_bench_dispatch_SOURCES = \
 tests_bench_dispatch_CPPFLAGS = $(AM_CPPFLAGS) $(LIBEVENT_CFLAGS) $(LIBUV_CFLAGS)
 tests_bench_dispatch_LDADD = libpollspin.la $(LIBEVENT_LIBS) $(LIBEV_LIBS) $(LIBUV_LIBS)
 
-EXTRA_DIST += tests/bench/bench.h \
+EXTRA_DIST += tests/bench/bench.h tests/bench/must.h \
 	tests/e2e/backends.h tests/ui/around.h tests/ui/calls.h tests/ui/corpus.h tests/ui/full.h \
 	tests/ui/harmless.h tests/ui/person.h tests/ui/typing.h tests/unit/nameserver.h \
 	tests/unit/turns.h

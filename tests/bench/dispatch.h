@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bench/must.h"
+
 /* How many events a wait returns at most, where that can be chosen: as many as our loop takes. */
 enum { DISPATCH_BATCH = 256 };
 
@@ -66,23 +68,6 @@ extern const struct driver driver_loop;
 extern const struct driver driver_libevent;
 extern const struct driver driver_libev;
 extern const struct driver driver_libuv;
-
-/* Ends the program unless IS_FINE. */
-static inline void must(bool is_fine, const char *what)
-{
-    if (is_fine)
-        return;
-    perror(what);
-    exit(1);
-}
-
-static inline void *must_have(size_t count, size_t size)
-{
-    void *memory = calloc(count, size);
-
-    must(memory, "calloc");
-    return memory;
-}
 
 /* Takes a token that has come to POST and sends it on. Returns whether that was the last step. */
 static inline bool ring_pass(struct post *post)
