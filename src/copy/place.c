@@ -91,6 +91,26 @@ static const char *place_parse_listen(struct place *place, const char *text)
     return NULL;
 }
 
+/* These lead to what is open, not to a file: who opened /dev/stdout anew, or replaced the file
+ * behind it, would destroy what `>> log` has in there. Returns the number, or -1. */
+static int place_open_already(const char *path)
+{
+    static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    uint64_t number;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(path, names[i]) == 0)
+            return (int)i;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        const char *rest = place_behind(path, folders[i]);
+
+        if (rest && parse_number(rest, 0, INT_MAX, &number) == 0)
+            return (int)number;
+    }
+    return -1;
+}
+
 static const char *place_parse_text(struct place *place, const char *text, bool is_source)
 {
     const char *rest;
@@ -110,7 +130,11 @@ static const char *place_parse_text(struct place *place, const char *text, bool 
         return place_parse_listen(place, rest);
     if (place_behind(text, "unix:"))
         return place_parse_unix(place, text);
-    place->path = text;
+    place->fd = place_open_already(text);
+    if (place->fd >= 0)
+        place->kind = PLACE_FD;
+    else
+        place->path = text;
     return NULL;
 }
 

@@ -4,7 +4,8 @@
  *
  *   PATH                    a regular file, a fifo, a device; ./tcp:x where it looks like another
  *   -                       standard input or output
- *   fd:N                    a descriptor that is open already
+ *   fd:N                    a descriptor that is open already; /dev/stdin, /dev/stdout,
+ *                           /dev/stderr, /dev/fd/N and /proc/self/fd/N are such, too
  *   tcp:HOST:PORT           connects; HOST as in net/address.h
  *   tcp-listen:[HOST:]PORT  waits for one client; HOST is numeric, localhost or *: localhost
  *                           where it is left out

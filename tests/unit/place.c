@@ -51,7 +51,15 @@ static void a_descriptor_is_a_number(void **state)
     static const struct {
         const char *text;
         int fd;
-    } cases[] = {{"fd:0", 0}, {"fd:7", 7}, {"fd:007", 7}, {"fd:2147483647", INT_MAX}};
+    } cases[] = {{"fd:0", 0},
+                 {"fd:7", 7},
+                 {"fd:007", 7},
+                 {"fd:2147483647", INT_MAX},
+                 {"/dev/stdin", 0},
+                 {"/dev/stdout", 1},
+                 {"/dev/stderr", 2},
+                 {"/dev/fd/9", 9},
+                 {"/proc/self/fd/12", 12}};
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -61,6 +69,17 @@ static void a_descriptor_is_a_number(void **state)
         assert_int_equal(place.fd, cases[i].fd);
         assert_null(place.path);
     }
+}
+
+static void what_is_in_dev_beside_is_a_path(void **state)
+{
+    static const char *const texts[] = {
+        "/dev/null",           "/dev/fd/",    "/dev/fd/x", "/dev/fd/1/",
+        "/dev/fd/99999999999", "/dev/stdinx", "dev/stdin"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++)
+        assert_int_equal(understood(texts[i], true).kind, PLACE_PATH);
 }
 
 static void a_dash_is_input_or_output(void **state)
@@ -225,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_path_is_what_looks_like_nothing_else),
         cmocka_unit_test(a_descriptor_is_a_number),
+        cmocka_unit_test(what_is_in_dev_beside_is_a_path),
         cmocka_unit_test(a_dash_is_input_or_output),
         cmocka_unit_test(a_place_to_connect_to),
         cmocka_unit_test(a_unix_socket),
