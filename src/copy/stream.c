@@ -180,6 +180,12 @@ static void wait_for_file(struct stream *stream)
     timer_after(&stream->retry, retry_ns);
 }
 
+static bool can_be_followed(const struct stream *stream)
+{
+    return stream->source_place->kind == PLACE_PATH &&
+           stream->sources[stream->reading].kind == END_FILE;
+}
+
 static void source_opened(struct stream *stream, int error, const char *why)
 {
     if (comes_later(stream, error)) {
@@ -187,8 +193,9 @@ static void source_opened(struct stream *stream, int error, const char *why)
         wait_for_file(stream);
     } else if (error != 0) {
         fail_to_open(stream, STREAM_SOURCE_FAILED, error, why);
-    } else if (stream->options.follows && source_of(stream)->kind != END_FILE) {
-        end_with(stream, STREAM_SOURCE_FAILED, EINVAL, "only a regular file can be followed");
+    } else if (stream->options.follows && !can_be_followed(stream)) {
+        end_with(stream, STREAM_SOURCE_FAILED, EINVAL,
+                 "only a regular file that is named by its path can be followed");
     } else {
         stream->is_gone_told = false;
         open_dest(stream);
