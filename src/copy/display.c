@@ -122,12 +122,16 @@ static unsigned short columns_of(const struct winsize *size)
     return size->ws_col > 1 ? (unsigned short)(size->ws_col - 1) : 1;
 }
 
-/* A terminal that is not the one that controls us has no foreground that we might not be in. */
-static bool is_in_background(const struct display *display)
+/* A terminal that is not the one that controls us has no foreground that we might not be in. A
+ * pager or an editor at the other end of our pipe takes the lines from the terminal, and paints. */
+static bool is_taken(const struct display *display)
 {
     pid_t foreground = tcgetpgrp(display->output.fd);
+    struct termios mode;
 
-    return foreground >= 0 && foreground != getpgrp();
+    if (foreground >= 0 && foreground != getpgrp())
+        return true;
+    return tcgetattr(display->output.fd, &mode) == 0 && !(mode.c_lflag & ICANON);
 }
 
 static void display_forget(struct display *display)
@@ -258,7 +262,7 @@ static bool display_repaint(struct display *display)
     size_t columns = size.ws_col;
     const char *fresh;
 
-    if (is_in_background(display)) {
+    if (is_taken(display)) {
         display_forget(display);
         return false;
     }
@@ -384,7 +388,7 @@ static void display_say(struct display *display, const char *before, const char 
     struct buf message;
     int result = 0;
 
-    if (display->is_painting && is_in_background(display))
+    if (display->is_painting && is_taken(display))
         display_forget(display);
     buf_init(&message, QUEUE_MAX);
     if (display->frame)

@@ -7,7 +7,7 @@
  * "erase to the end" (ECMA-48 CUU, EL, ED), so that nothing needs to be given back but the line it
  * is on. Between two frames the cursor stands at the left edge of the last line. What there is to
  * say is written above the lines. A terminal that is slow gets fewer frames, one whose foreground
- * others have none. Its size is asked for with each frame.
+ * others have, or on which a pager paints, none. Its size is asked for with each frame.
  */
 #ifndef DISPLAY_H
 #define DISPLAY_H
