@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "kit/kit.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -468,6 +469,26 @@ static void a_signal_while_a_file_is_read(void **state)
     assert_int_equal(names_in("."), 2);
 }
 
+/* As timeout(1) sends it, to the process and to its group: the second may come at any moment of the
+ * end. Where it comes half a second later it is meant, and shows nothing here. */
+static void a_signal_that_comes_twice(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct kit_process *process = start_and_open("--json --limit=1000 big out");
+        int64_t begun = clock_now();
+        int status;
+
+        kit_signal(process, SIGTERM);
+        kit_await_stderr(process, "\"ended\"");
+        kit_signal(process, SIGTERM);
+        status = kit_end(process);
+        if (clock_now() - begun < CLOCK_SECOND / 2)
+            assert_int_equal(status, INTERRUPTED);
+        assert_int_equal(names_in("."), 2);
+    }
+}
+
 /* Nothing can take the temporary file away then. */
 static void even_sigkill_leaves_the_old_file(void **state)
 {
@@ -644,6 +665,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_disk_that_is_read_only, begin, end),
         cmocka_unit_test_setup_teardown(a_signal_leaves_the_old_file, begin, end),
         cmocka_unit_test_setup_teardown(a_signal_while_a_file_is_read, begin, end),
+        cmocka_unit_test_setup_teardown(a_signal_that_comes_twice, begin, end),
         cmocka_unit_test_setup_teardown(even_sigkill_leaves_the_old_file, begin, end),
         cmocka_unit_test_setup_teardown(a_new_file, begin, end),
         cmocka_unit_test_setup_teardown(the_mode_is_kept, begin, end),
