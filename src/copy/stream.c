@@ -214,6 +214,7 @@ static void next_source_opened(struct stream *stream, int error)
     }
     pump_stop(&stream->pump);
     stream->before = stream_copied(stream);
+    pump_init(&stream->pump, stream->loop, stream->crew, pump_ended, stream);
     end_close(source_of(stream), -1);
     stream->reading = !stream->reading;
     stream->is_gone_told = false;
