@@ -427,23 +427,40 @@ static int end_open_anew(const struct end *end, int fd, const struct stat *statu
     return own;
 }
 
-static void end_share(struct end *end, int fd, const struct stat *status, bool is_nonblocking)
+/* A pipe or a device. */
+static void end_share_stream(struct end *end, int fd, const struct stat *status,
+                             bool is_nonblocking)
 {
     enum end_kind kind = kind_of(status->st_mode);
     int own;
 
-    if (kind == END_FILE)
-        end_succeed_with_file(end, fd, status, false);
-    else if (S_ISSOCK(status->st_mode))
-        end_succeed(end, fd, is_nonblocking ? END_SOCKET : END_SHARED_SOCKET, false);
-    else if (kind == END_NONE)
-        end_succeed(end, fd, END_CAREFUL, false);
-    else if (is_nonblocking || (kind == END_STREAM && never_waits(status->st_rdev)))
+    if (is_nonblocking || (kind == END_STREAM && never_waits(status->st_rdev))) {
         end_succeed(end, fd, kind, false);
-    else if ((own = end_open_anew(end, fd, status)) >= 0)
+        return;
+    }
+    own = end_open_anew(end, fd, status);
+    if (own >= 0)
         end_succeed(end, own, kind, true);
     else
         end_succeed(end, fd, END_CAREFUL, false);
+}
+
+static void end_share(struct end *end, int fd, const struct stat *status, bool is_nonblocking)
+{
+    if (S_ISSOCK(status->st_mode)) {
+        end_succeed(end, fd, is_nonblocking ? END_SOCKET : END_SHARED_SOCKET, false);
+        return;
+    }
+    switch (kind_of(status->st_mode)) {
+    case END_FILE:
+        end_succeed_with_file(end, fd, status, false);
+        break;
+    case END_NONE:
+        end_succeed(end, fd, END_CAREFUL, false);
+        break;
+    default:
+        end_share_stream(end, fd, status, is_nonblocking);
+    }
 }
 
 static void end_open_fd(struct end *end)
