@@ -33,7 +33,10 @@
 #include "e2e/backends.h"
 #include "kit/random.h"
 
-enum { KIB = 1024, MIB = KIB * KIB, CONTENT = 4 * MIB, SOME = 3 * MIB, PATH = 600 };
+#define KIB INT64_C(1024)
+#define MIB (KIB * KIB)
+
+enum { CONTENT = 4 * MIB, SOME = 3 * MIB, PATH = 600 };
 
 static char content[CONTENT];
 static const char *folder;
