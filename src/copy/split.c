@@ -23,6 +23,11 @@
 #include "copy/kernel.h"
 #include "copy/split.h"
 
+enum {
+    PATIENCE_LEAST = SPLIT_PATIENCE / 100, /* worth a timer */
+    PATIENCE_MOST = SPLIT_PATIENCE / 10    /* lost in one step */
+};
+
 static uint64_t least_of(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -44,6 +49,7 @@ static void outlet_leave(struct outlet *outlet)
     outlet->fd = -1;
     outlet->ahead = 0;
     outlet->is_full = false;
+    outlet->is_late = false;
     outlet->split = NULL;
 }
 
@@ -59,6 +65,7 @@ static void split_halt(struct split *split)
 {
     watch_stop(&split->watch);
     timer_stop(&split->wait);
+    timer_stop(&split->patience);
     split->source = NULL;
     if (split->null_fd >= 0)
         close(split->null_fd);
@@ -134,6 +141,109 @@ static bool split_open_window(struct split *split)
     return true;
 }
 
+/* ---- who is late ---- */
+
+static void outlet_be_late(struct outlet *outlet)
+{
+    if (outlet->is_late)
+        return;
+    outlet->is_late = true;
+    if (outlet->on_late)
+        deferred_call(&outlet->tell);
+}
+
+/* Returns whether one that has got more of the window than others has read it all. */
+static bool split_starves_one(const struct split *split)
+{
+    const struct loop_link *link;
+
+    for (link = split->outlets.next; link->owner; link = link->next) {
+        const struct outlet *outlet = link->owner;
+
+        if (outlet->ahead > 0 && outlet_queued(outlet) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool split_has_full_one(const struct split *split)
+{
+    const struct loop_link *link;
+
+    for (link = split->outlets.next; link->owner; link = link->next) {
+        const struct outlet *outlet = link->owner;
+
+        if (outlet->is_full && !outlet->is_late && outlet->policy != SPLIT_BLOCK)
+            return true;
+    }
+    return false;
+}
+
+/* Where this process was stopped itself no more than a little is counted. */
+static void outlet_lose_patience(struct outlet *outlet, int64_t now, bool starves_others)
+{
+    int64_t time = now - outlet->patience_at;
+
+    outlet->patience_at = now;
+    outlet->patience += time / SPLIT_SHARE;
+    if (outlet->is_full && starves_others)
+        outlet->patience -= time < PATIENCE_MOST ? time : PATIENCE_MOST;
+    if (outlet->patience > SPLIT_PATIENCE)
+        outlet->patience = SPLIT_PATIENCE;
+    if (outlet->patience < 0)
+        outlet->patience = 0;
+}
+
+/* Counts how long others had to wait since the last step. */
+static void split_lose_patience(struct split *split)
+{
+    bool starves_others = split_has_full_one(split) && split_starves_one(split);
+    int64_t now = loop_now(split->loop);
+    struct loop_link *link;
+
+    for (link = split->outlets.next; link->owner; link = link->next)
+        outlet_lose_patience(link->owner, now, starves_others);
+}
+
+/* Whether it has taken anything is known by now. */
+static void split_find_late_ones(struct split *split)
+{
+    int64_t now = loop_now(split->loop);
+    struct loop_link *link;
+
+    for (link = split->outlets.next; link->owner; link = link->next) {
+        struct outlet *outlet = link->owner;
+
+        if (outlet->is_full && outlet->policy != SPLIT_BLOCK &&
+            (outlet->patience == 0 || now - outlet->full_since >= SPLIT_PATIENCE))
+            outlet_be_late(outlet);
+    }
+}
+
+/* One that is late is waited for no more; what it has not read is asked for with the next window.
+ */
+static void split_set_patience(struct split *split)
+{
+    int64_t due = INT64_MAX;
+    const struct loop_link *link;
+
+    for (link = split->outlets.next; link->owner; link = link->next) {
+        const struct outlet *outlet = link->owner;
+        int64_t stalled = outlet->full_since + SPLIT_PATIENCE;
+        int64_t left = outlet->patience > PATIENCE_LEAST ? outlet->patience : PATIENCE_LEAST;
+        int64_t spent = outlet->patience_at + left;
+
+        if (!outlet->is_full || outlet->is_late || outlet->policy == SPLIT_BLOCK)
+            continue;
+        due = stalled < due ? stalled : due;
+        due = spent < due ? spent : due;
+    }
+    if (due == INT64_MAX)
+        timer_stop(&split->patience);
+    else if (timer_set(&split->patience, due) < 0)
+        split_end(split, errno);
+}
+
 /* ---- handing it out ---- */
 
 static void outlet_fill(struct outlet *outlet)
@@ -141,8 +251,18 @@ static void outlet_fill(struct outlet *outlet)
     if (outlet->is_full)
         return;
     outlet->is_full = true;
-    if (outlet->on_full)
-        deferred_call(&outlet->tell);
+    outlet->full_since = loop_now(outlet->split->loop);
+}
+
+/* Returns whether it misses what comes. */
+static bool outlet_is_lost(const struct outlet *outlet)
+{
+    return outlet->is_late && outlet->policy == SPLIT_DROP;
+}
+
+static bool outlet_may_return(const struct outlet *outlet)
+{
+    return outlet_queued(outlet) <= (uint64_t)outlet->bound / 2;
 }
 
 /* Nothing was given although there was a window: the queue is full, or somebody has read from the
@@ -157,8 +277,6 @@ static void outlet_refused(struct outlet *outlet, int error)
         split_end(split, error);
     else if (kernel_readable(split->source->fd) < (long)split->window)
         split_end(split, EIO);
-    else
-        outlet_fill(outlet);
 }
 
 static void outlet_give(struct outlet *outlet)
@@ -172,6 +290,7 @@ static void outlet_give(struct outlet *outlet)
     }
     outlet->ahead = (uint64_t)n;
     outlet->is_full = false;
+    outlet->is_late = false;
     outlet->is_in_gap = false;
     deferred_stop(&outlet->tell);
 }
@@ -184,29 +303,26 @@ static void split_hand_out(struct split *split)
         struct outlet *outlet = link->owner;
 
         link = link->next;
-        if (outlet->ahead == 0)
+        if (outlet->ahead == 0 && (!outlet_is_lost(outlet) || outlet_may_return(outlet)))
             outlet_give(outlet);
     }
 }
 
 /* ---- taking it out ---- */
 
-/* Returns how much of the window is done with: the least that one has whom the others wait for;
- * where they wait for nobody, the most. */
+/* Returns how much of the window is done with: what all have but those who are lost. */
 static uint64_t split_done(const struct split *split)
 {
-    uint64_t least = UINT64_MAX, most = 0;
+    uint64_t done = split->window;
     const struct loop_link *link;
 
     for (link = split->outlets.next; link->owner; link = link->next) {
         const struct outlet *outlet = link->owner;
 
-        if (outlet->policy != SPLIT_DROP)
-            least = least_of(least, outlet->ahead);
-        if (outlet->ahead > most)
-            most = outlet->ahead;
+        if (!outlet_is_lost(outlet))
+            done = least_of(done, outlet->ahead);
     }
-    return least < UINT64_MAX ? least : most;
+    return list_is_empty(&split->outlets) ? 0 : done;
 }
 
 static ssize_t read_away(int fd, size_t n)
@@ -291,19 +407,31 @@ static void split_update_wants(struct split *split)
     for (link = split->outlets.next; link->owner; link = link->next) {
         struct outlet *outlet = link->owner;
 
-        watch_want(&outlet->watch, split->window > 0 && outlet->ahead == 0 ? POLLER_OUT : 0);
+        if (split->window > 0 && outlet->ahead == 0)
+            outlet_fill(outlet);
+        watch_want(&outlet->watch, outlet->is_full && !outlet_is_lost(outlet) ? POLLER_OUT : 0);
     }
     watch_want(&split->watch, split->window == 0 && !waits ? POLLER_IN : 0);
 }
 
-static void split_step(struct split *split)
+static void split_pass_on(struct split *split)
 {
     if (split->window > 0 || split_open_window(split))
         split_hand_out(split);
-    if (split_is_running(split))
-        split_take_out(split, split_done(split));
+    if (!split_is_running(split))
+        return;
+    split_find_late_ones(split);
+    split_take_out(split, split_done(split));
+}
+
+static void split_step(struct split *split)
+{
+    split_lose_patience(split);
+    split_pass_on(split);
     if (split_is_running(split))
         split_update_wants(split);
+    if (split_is_running(split))
+        split_set_patience(split);
 }
 
 static void split_on_ready(void *owner, unsigned ready)
@@ -345,7 +473,7 @@ static void outlet_on_tell(void *owner)
 {
     const struct outlet *outlet = owner;
 
-    outlet->on_full(outlet->owner);
+    outlet->on_late(outlet->owner);
 }
 
 /* ---- for others ---- */
@@ -356,6 +484,7 @@ void split_init(struct split *split, struct loop *loop, split_fn *on_end, void *
     watch_init(&split->watch, split_on_ready, split);
     list_init(&split->outlets, NULL);
     timer_init(&split->wait, loop, split_on_due, split);
+    timer_init(&split->patience, loop, split_on_due, split);
     deferred_init(&split->again, loop, split_on_again, split);
 }
 
@@ -365,7 +494,8 @@ static int outlet_open_queue(struct outlet *outlet, struct loop *loop, size_t si
 
     if (kernel_pipe(ends) < 0)
         return -1;
-    if (kernel_pipe_size(ends[1], size) < 0 || watch_start(&outlet->watch, loop, ends[1], 0) < 0) {
+    outlet->bound = kernel_pipe_size(ends[1], size);
+    if (outlet->bound < 0 || watch_start(&outlet->watch, loop, ends[1], 0) < 0) {
         int error = errno;
 
         close(ends[0]);
@@ -380,10 +510,15 @@ static int outlet_open_queue(struct outlet *outlet, struct loop *loop, size_t si
 }
 
 int split_add(struct split *split, struct outlet *outlet, size_t size, enum split_policy policy,
-              loop_fn *on_full, void *owner)
+              loop_fn *on_late, void *owner)
 {
-    *outlet = (struct outlet){
-        .fd = -1, .read_fd = -1, .policy = policy, .on_full = on_full, .owner = owner};
+    *outlet = (struct outlet){.fd = -1,
+                              .read_fd = -1,
+                              .policy = policy,
+                              .on_late = on_late,
+                              .owner = owner,
+                              .patience = SPLIT_PATIENCE,
+                              .patience_at = loop_now(split->loop)};
     watch_init(&outlet->watch, outlet_on_ready, outlet);
     deferred_init(&outlet->tell, split->loop, outlet_on_tell, outlet);
     list_init(&outlet->link, outlet);

@@ -9,9 +9,17 @@
  * is left. An outlet whose queue has no room for all of it is behind; its policy says what then:
  *
  *   SPLIT_BLOCK    the source is not read on until there is room: the others wait too
- *   SPLIT_DROP     the others go on; what it misses is counted, as is each gap. Where nobody at all
- *                  has room the source waits: reading on would serve none
- *   SPLIT_DETACH   as BLOCK, but on_full tells when it is full, and the owner may take it out
+ *   SPLIT_DROP     the same until it is late. Then the others go on, and it misses what comes,
+ * until its queue is half empty; the bytes are counted, as is each gap SPLIT_DETACH   as BLOCK, but
+ * on_late tells when it is late, and the owner may take it out
+ *
+ * Whoever reads a queue has pauses, and the source may be faster than all of them: one of four that
+ * are equally fast has a full queue at any time. So an outlet is late when it has taken nothing for
+ * SPLIT_PATIENCE, or others have had to wait for it for so long: their queues were empty, and what
+ * they could have had was not given to them. That wears off: a share of the time, one in
+ * SPLIT_SHARE, is forgiven. Thus one that stalls costs the others SPLIT_PATIENCE once, and one that
+ * is slow that share of their speed at most; where nobody is late the source goes at the pace of
+ * all, and where all are it is read, and nobody gets it.
  *
  * A pipe holds pages, not bytes (pipe(7)): what was written to the source in small pieces takes a
  * page of the queue for each piece, so that the queue is full with fewer bytes than its size.
@@ -22,6 +30,9 @@
 #include "copy/end.h"
 #include "copy/limit.h"
 #include "pollspin/loop.h"
+
+#define SPLIT_PATIENCE (INT64_C(100000000)) /* nanoseconds */
+enum { SPLIT_SHARE = 16 };
 
 enum split_policy { SPLIT_BLOCK, SPLIT_DROP, SPLIT_DETACH };
 
@@ -35,11 +46,16 @@ struct outlet {
     uint64_t gaps;    /* how often */
     bool is_in_gap;   /* nothing was given to it since it last missed something */
     bool is_full;
-    struct watch watch; /* while it is full: for room, and for a reader that is gone */
+    bool is_late;
+    int64_t full_since;
+    int64_t patience;    /* for so long others will yet wait for it ... */
+    int64_t patience_at; /* ... as it was at that time */
+    long bound;          /* bytes that fit in its queue */
+    struct watch watch;  /* while it is full: for room, and for a reader that is gone */
     struct loop_link link;
-    struct deferred tell; /* on_full, from the loop */
-    loop_fn *on_full;     /* it is full, told once until it has got something again; NULL: nobody
-                             wants to know. It may split_remove */
+    struct deferred tell; /* on_late, from the loop */
+    loop_fn *on_late;     /* told once until it has got something again; NULL: nobody wants to know.
+                             It may split_remove */
     void *owner;
 };
 
@@ -57,8 +73,9 @@ struct split {
     uint64_t window; /* bytes at the head of the source that not all have yet */
     uint64_t taken;  /* bytes taken out of the source */
     struct limit limit;
-    struct limit *total; /* borrowed; NULL: none */
-    struct timer wait;
+    struct limit *total;   /* borrowed; NULL: none */
+    struct timer wait;     /* for the limit */
+    struct timer patience; /* until one of those that are full is late */
     struct deferred again; /* a step, or on_end, from the loop */
     int error;             /* what on_end is to be told */
     split_fn *on_end;
@@ -73,15 +90,15 @@ void split_init(struct split *split, struct loop *loop, split_fn *on_end, void *
  * after it. Returns 0, or -1 and nothing is open: EPERM: the system gives no pipe of that size
  * (pipe(7), /proc/sys/fs/pipe-max-size), it may give a smaller one; else as pipe2(2). */
 int split_add(struct split *split, struct outlet *outlet, size_t size, enum split_policy policy,
-              loop_fn *on_full, void *owner);
+              loop_fn *on_late, void *owner);
 
 /* Starts to read SOURCE, a pipe that is open, RATE bytes a second or 0 for no limit. Returns 0, or
  * -1: ENOSYS: this system has no tee(2); else errno as poller_add. */
 int split_start(struct split *split, struct end *source, uint64_t rate, struct limit *total);
 
 /* Takes OUTLET out and closes its end of the queue: the reader gets what is in it, and the end. It
- * is also what happens to one whose reader has closed. A split whose last outlet goes ends with
- * ECANCELED. Does nothing where it is out. */
+ * is also what happens to one whose reader has closed, when it is to get something. A split whose
+ * last outlet goes ends with ECANCELED. Does nothing where it is out. */
 void split_remove(struct outlet *outlet);
 
 /* Bytes that wait in its queue: at most its bound; 0 where it is out. */
