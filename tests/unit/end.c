@@ -864,6 +864,8 @@ static void a_device(void **state)
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         int fd = open(paths[i], O_RDWR);
 
+        if (fd < 0)
+            kit_skip("not all of /dev may be used");
         begin(&opening, i % 2);
         open_well(&opening, paths[i], REPLACE_NO_CLOBBER);
         assert_int_equal(opening.end.kind, END_STREAM);
