@@ -203,6 +203,7 @@ static void end_at_once(int signo)
  * timeout(1) and others send each twice, to the process and to its group. */
 static void interrupt(void *owner, int signo)
 {
+    const struct sigaction action = {.sa_handler = end_at_once};
     struct program *program = owner;
 
     (void)signo;
@@ -210,7 +211,7 @@ static void interrupt(void *owner, int signo)
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (!signal_is_ignored(ends[i])) {
             loop_signal(program->loop, ends[i], NULL, NULL);
-            signal(ends[i], end_at_once);
+            sigaction(ends[i], &action, NULL);
         }
     copy_interrupt(program->copy);
 }
