@@ -25,7 +25,9 @@
 
 enum {
     PATIENCE_LEAST = SPLIT_PATIENCE / 100, /* worth a timer */
-    PATIENCE_MOST = SPLIT_PATIENCE / 10    /* lost in one step */
+    PATIENCE_MOST = SPLIT_PATIENCE / 10,   /* lost in one step */
+    SHARE_MOST = 2,                        /* ones in so many */
+    SHARE_LEAST = 1024
 };
 
 static uint64_t least_of(uint64_t a, uint64_t b)
@@ -148,6 +150,8 @@ static void outlet_be_late(struct outlet *outlet)
     if (outlet->is_late)
         return;
     outlet->is_late = true;
+    if (outlet->share < SHARE_LEAST)
+        outlet->share *= 2;
     if (outlet->on_late)
         deferred_call(&outlet->tell);
 }
@@ -185,7 +189,7 @@ static void outlet_lose_patience(struct outlet *outlet, int64_t now, bool starve
     int64_t time = now - outlet->patience_at;
 
     outlet->patience_at = now;
-    outlet->patience += time / SPLIT_SHARE;
+    outlet->patience += time / outlet->share;
     if (outlet->is_full && starves_others)
         outlet->patience -= time < PATIENCE_MOST ? time : PATIENCE_MOST;
     if (outlet->patience > SPLIT_PATIENCE)
@@ -517,6 +521,7 @@ int split_add(struct split *split, struct outlet *outlet, size_t size, enum spli
                               .policy = policy,
                               .on_late = on_late,
                               .owner = owner,
+                              .share = SHARE_MOST,
                               .patience = SPLIT_PATIENCE,
                               .patience_at = loop_now(split->loop)};
     watch_init(&outlet->watch, outlet_on_ready, outlet);

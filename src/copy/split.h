@@ -9,17 +9,17 @@
  * is left. An outlet whose queue has no room for all of it is behind; its policy says what then:
  *
  *   SPLIT_BLOCK    the source is not read on until there is room: the others wait too
- *   SPLIT_DROP     the same until it is late. Then the others go on, and it misses what comes,
- * until its queue is half empty; the bytes are counted, as is each gap SPLIT_DETACH   as BLOCK, but
- * on_late tells when it is late, and the owner may take it out
+ *   SPLIT_DROP     the same until it is late: then the others go on, and it misses what comes until
+ *                  its queue is half empty; the bytes are counted, as is each gap
+ *   SPLIT_DETACH   as BLOCK, but on_late tells when it is late, and the owner may take it out
  *
- * Whoever reads a queue has pauses, and the source may be faster than all of them: one of four that
- * are equally fast has a full queue at any time. So an outlet is late when it has taken nothing for
- * SPLIT_PATIENCE, or others have had to wait for it for so long: their queues were empty, and what
- * they could have had was not given to them. That wears off: a share of the time, one in
- * SPLIT_SHARE, is forgiven. Thus one that stalls costs the others SPLIT_PATIENCE once, and one that
- * is slow that share of their speed at most; where nobody is late the source goes at the pace of
- * all, and where all are it is read, and nobody gets it.
+ * Whoever reads a queue has pauses, and the source may be faster than all of them: of four that are
+ * equally fast there is one with a full queue at any time. So an outlet is late when it has taken
+ * nothing for SPLIT_PATIENCE, or others have had to wait for it for so long: their queues were
+ * empty, and what they could have had was not given to them. Half of the time is forgiven, and each
+ * time that it was late half as much: one that stalls costs the others SPLIT_PATIENCE, once; one
+ * that is slow soon costs them next to nothing. Where nobody is late the source goes at the pace of
+ * all; where all are it is read, and nobody gets it.
  *
  * A pipe holds pages, not bytes (pipe(7)): what was written to the source in small pieces takes a
  * page of the queue for each piece, so that the queue is full with fewer bytes than its size.
@@ -32,7 +32,6 @@
 #include "pollspin/loop.h"
 
 #define SPLIT_PATIENCE (INT64_C(100000000)) /* nanoseconds */
-enum { SPLIT_SHARE = 16 };
 
 enum split_policy { SPLIT_BLOCK, SPLIT_DROP, SPLIT_DETACH };
 
@@ -50,6 +49,7 @@ struct outlet {
     int64_t full_since;
     int64_t patience;    /* for so long others will yet wait for it ... */
     int64_t patience_at; /* ... as it was at that time */
+    int64_t share;       /* one in so many of a time is forgiven */
     long bound;          /* bytes that fit in its queue */
     struct watch watch;  /* while it is full: for room, and for a reader that is gone */
     struct loop_link link;
