@@ -3,8 +3,9 @@
  * One queue of jobs, one list of those that are done, one lock for both. A job that is given is in
  * the queue, or in work and in no list, or among the done: so its link says where it is.
  *
- * A hand-over is to cost little: who gives wakes a thread only where one sleeps for it, and the
- * thread wakes the loop only where nothing else was done and untold.
+ * A hand-over is to cost little: a thread is started only where none will come for the job, a
+ * signal to a condition that nobody waits for is no system call, and a thread wakes the loop only
+ * where nothing else was done and untold.
  *
  * A thread inherits the mask of signals of who makes it (pthread_sigmask(3)), so all are blocked
  * around that.
@@ -33,8 +34,8 @@ struct crew {
     struct wakeup wakeup;
     const struct job *waited; /* by crew_wait */
     int queued;
-    int sleeping; /* threads that wait for work, those included that are just waking up */
-    int count;    /* threads that were started */
+    int busy;  /* threads that are in a job's work: all others come for the next one */
+    int count; /* threads that were started */
     int size;
     bool is_ending;
     pthread_t threads[];
@@ -55,15 +56,13 @@ static struct job *crew_take(struct crew *crew)
 {
     struct job *job;
 
-    while (list_is_empty(&crew->queue) && !crew->is_ending) {
-        crew->sleeping++;
+    while (list_is_empty(&crew->queue) && !crew->is_ending)
         pthread_cond_wait(&crew->work, &crew->lock);
-        crew->sleeping--;
-    }
     if (crew->is_ending)
         return NULL;
     job = list_first(&crew->queue);
     crew_withdraw(crew, job);
+    crew->busy++;
     return job;
 }
 
@@ -72,6 +71,7 @@ static bool crew_finish(struct crew *crew, struct job *job)
 {
     bool is_first = list_is_empty(&crew->finished);
 
+    crew->busy--;
     list_append(&crew->finished, &job->link);
     if (crew->waited == job)
         pthread_cond_signal(&crew->done);
@@ -204,20 +204,17 @@ static int crew_start_thread(struct crew *crew)
 
 /* Sees to it that somebody comes for what is in the queue. Returns 0, or an errno where there is
  * nobody. */
-static int crew_call(struct crew *crew)
+static int crew_staff(struct crew *crew)
 {
     int error;
 
-    if (crew->queued <= crew->sleeping) {
-        pthread_cond_signal(&crew->work);
-        return 0;
-    }
-    if (crew->count == crew->size)
+    if (crew->queued <= crew->count - crew->busy || crew->count == crew->size)
         return 0;
     error = crew_start_thread(crew);
     return crew->count > 0 ? 0 : error;
 }
 
+/* A thread is woken without the lock, which it would wait for. */
 int crew_give(struct crew *crew, struct job *job)
 {
     int error;
@@ -227,13 +224,15 @@ int crew_give(struct crew *crew, struct job *job)
     list_append(&crew->queue, &job->link);
     job->is_queued = true;
     crew->queued++;
-    error = crew_call(crew);
+    error = crew_staff(crew);
     if (error != 0)
         crew_withdraw(crew, job);
     pthread_mutex_unlock(&crew->lock);
     job->is_given = error == 0;
-    if (job->is_given)
+    if (job->is_given) {
+        pthread_cond_signal(&crew->work);
         return 0;
+    }
     errno = error;
     return -1;
 }
