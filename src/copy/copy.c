@@ -20,6 +20,8 @@
 #include "copy/gather.h"
 #include "copy/stream.h"
 
+enum { FEW = 8 };
+
 struct pair {
     const struct place *source;
     const struct place *dest;
@@ -382,9 +384,24 @@ int copy_add_merge(struct copy *copy, const struct place *dest, const struct pla
 
 /* ---- beginning ---- */
 
+/* A large pipe saves turns. But what a user may have in pipes in all is bounded (pipe(7),
+ * pipe-user-pages-soft), and whoever takes all of it leaves two pages to each other program: so
+ * only few are large. */
+static bool has_few(const struct copy *copy)
+{
+    return copy->count <= FEW;
+}
+
+static size_t pipe_size(const struct copy *copy)
+{
+    return has_few(copy) ? COPY_QUEUE : 0;
+}
+
 static size_t queue_size(const struct copy *copy)
 {
-    return copy->options.buffer != 0 ? copy->options.buffer : COPY_QUEUE;
+    if (copy->options.buffer != 0)
+        return copy->options.buffer;
+    return has_few(copy) ? COPY_QUEUE : COPY_QUEUE_OF_MANY;
 }
 
 static struct limit *total_of(struct copy *copy)
@@ -413,6 +430,7 @@ static void init_pair(struct copy *copy, size_t i)
                  .total = total_of(copy),
                  .stall_ns = copy->options.slow == SPLIT_DETACH ? copy->options.detach_ns : -1},
         .flags = copy->options.flags,
+        .pipe_size = pipe_size(copy),
         .follows = copy->options.follows,
         .on_end = pair_ended,
         .on_news = pair_news,
@@ -430,6 +448,7 @@ static int init_fan(struct copy *copy, size_t first, size_t count)
         .copy = &copy->options,
         .total = total_of(copy),
         .queue = queue_size(copy),
+        .pipe_size = pipe_size(copy),
         .on_outlet_end = fan_stream_ended,
         .on_outlet_news = fan_stream_news,
         .on_intake_end = intake_ended,
@@ -453,6 +472,7 @@ static int init_gather(struct copy *copy)
         .total = total_of(copy),
         .queue = queue_size(copy),
         .buffer = queue_size(copy),
+        .pipe_size = pipe_size(copy),
         .on_source_end = merge_source_ended,
         .on_source_news = merge_source_news,
         .on_outlet_end = merge_outlet_ended,
@@ -633,7 +653,7 @@ void copy_look(const struct copy *copy, size_t i, struct copy_view *view)
         const struct outlet *outlet = fan_outlet(fan, (size_t)(stream - fan->streams));
 
         view->queued = stream_queued(stream);
-        view->bound = queue_size(copy);
+        view->bound = outlet->bound > 0 ? (uint64_t)outlet->bound : 0;
         view->dropped = outlet->dropped;
     } else if (copy->gather && copy->gather->sources) {
         view->dropped = gather_source(copy->gather, i)->dropped_bytes;

@@ -37,7 +37,8 @@ enum copy_status {
     COPY_INTERRUPTED = 32 /* a signal ended it */
 };
 
-enum { COPY_QUEUE = 1024 * 1024 }; /* bytes: the bound of a queue */
+/* Bytes: the bound of a queue, and where there are more than eight streams. */
+enum { COPY_QUEUE = 1024 * 1024, COPY_QUEUE_OF_MANY = 128 * 1024 };
 
 struct copy_options {
     enum split_policy slow;

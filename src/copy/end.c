@@ -39,7 +39,6 @@
 #define END_RETRY_MOST  (50 * CLOCK_MILLISECOND)
 
 enum {
-    END_PIPE_SIZE = 1024 * 1024, /* bytes that a pipe is to hold, where the system lets it */
     END_PICKS = 50,      /* how often a port that the kernel picked is given back, since the other
                             family has it taken */
     END_DRAIN = 64,      /* reads at most from a peer to whom nobody listens any more ... */
@@ -91,8 +90,8 @@ static void end_succeed(struct end *end, int fd, enum end_kind kind, bool is_our
     end->fd = fd;
     end->kind = kind;
     end->is_ours = is_ours;
-    if (kind == END_PIPE)
-        kernel_pipe_size(fd, END_PIPE_SIZE); /* a smaller one is only slower */
+    if (kind == END_PIPE && end->pipe_size > 0)
+        kernel_pipe_size(fd, end->pipe_size); /* a smaller one is only slower */
     deferred_call(&end->tell);
 }
 

@@ -39,11 +39,13 @@ struct end {
     enum end_kind kind;
     int fd; /* -1 while not open */
     bool is_source;
-    bool is_ours;                /* fd is ours to close */
-    bool is_append;              /* writes go to the end of the file, whatever the offset */
-    unsigned flags;              /* REPLACE_ flags, of a destination */
-    int64_t start;               /* END_FILE: the offset at which it begins */
-    int64_t size;                /* a source: bytes from there to its end; -1: nobody knows */
+    bool is_ours;     /* fd is ours to close */
+    bool is_append;   /* writes go to the end of the file, whatever the offset */
+    size_t pipe_size; /* bytes that a pipe is to hold, if the system lets it; 0: as it is. To be set
+                         between end_init and end_open */
+    unsigned flags;   /* REPLACE_ flags, of a destination */
+    int64_t start;    /* END_FILE: the offset at which it begins */
+    int64_t size;     /* a source: bytes from there to its end; -1: nobody knows */
     struct replace replace;      /* of a destination that is a regular file by its path */
     struct connector *connector; /* while it connects */
     struct listener listeners[2];

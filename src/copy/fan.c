@@ -106,6 +106,7 @@ static void init_streams(struct fan *fan, size_t first)
         .pump = {.buffer = copy->buffer,
                  .stall_ns = copy->slow == SPLIT_DETACH ? copy->detach_ns : -1},
         .flags = copy->flags,
+        .pipe_size = fan->options.pipe_size,
         .on_end = outlet_ended,
         .on_news = outlet_news,
     };
@@ -127,6 +128,7 @@ int fan_init(struct fan *fan, struct loop *loop, const struct fan_options *optio
                  .rate = options->copy->rate,
                  .total = options->total,
                  .stall_ns = -1},
+        .pipe_size = options->pipe_size,
         .follows = options->copy->follows,
         .on_end = intake_ended,
     };

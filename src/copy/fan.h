@@ -21,6 +21,7 @@ struct fan_options {
     const struct copy_options *copy; /* borrowed while it is there */
     struct limit *total;             /* of the intake; borrowed; NULL: none */
     size_t queue;                    /* bytes */
+    size_t pipe_size;                /* of what it opens: see end.h */
     stream_end_fn *on_outlet_end;    /* of each of the streams to the destinations */
     stream_news_fn *on_outlet_news;
     stream_end_fn *on_intake_end; /* told before those whose destination is not complete by it */

@@ -64,6 +64,7 @@ static void init_streams(struct gather *gather)
     const struct copy_options *copy = gather->options.copy;
     struct stream_options options = {
         .pump = {.buffer = copy->buffer, .stall_ns = -1},
+        .pipe_size = gather->options.pipe_size,
         .follows = copy->follows,
         .on_end = source_ended,
         .on_news = gather->options.on_source_news,
@@ -85,6 +86,7 @@ int gather_init(struct gather *gather, struct loop *loop, const struct gather_op
                  .total = options->total,
                  .stall_ns = options->copy->slow == SPLIT_DETACH ? options->copy->detach_ns : -1},
         .flags = options->copy->flags,
+        .pipe_size = options->pipe_size,
         .on_end = outlet_ended,
     };
 

@@ -21,6 +21,7 @@ struct gather_options {
     const struct copy_options *copy; /* borrowed while it is there */
     struct limit *total;             /* of the outlet; borrowed; NULL: none */
     size_t queue;                    /* bytes: of the queue */
+    size_t pipe_size;                /* of what it opens: see end.h */
     size_t buffer;                   /* ... and of what is kept of each source */
     stream_end_fn *on_source_end;
     stream_news_fn *on_source_news;

@@ -280,6 +280,8 @@ void stream_init(struct stream *stream, struct loop *loop, struct crew *crew,
     for (size_t i = 0; i < 2; i++)
         end_init(&stream->sources[i], loop, true, any_source_opened, stream);
     end_init(&stream->dest, loop, false, dest_opened, stream);
+    stream->sources[0].pipe_size = stream->sources[1].pipe_size = options->pipe_size;
+    stream->dest.pipe_size = options->pipe_size;
     pump_init(&stream->pump, loop, crew, pump_ended, stream);
     follow_init(&stream->follow, loop, followed, stream);
     timer_init(&stream->retry, loop, try_again, stream);

@@ -31,8 +31,9 @@ typedef void stream_news_fn(struct stream *stream, enum copy_event_kind kind);
 
 struct stream_options {
     struct pump_options pump;
-    unsigned flags; /* REPLACE_ flags */
-    bool follows;   /* does not end where the source does */
+    unsigned flags;   /* REPLACE_ flags */
+    size_t pipe_size; /* what end.h says of it */
+    bool follows;     /* does not end where the source does */
     stream_end_fn *on_end;
     stream_news_fn *on_news; /* NULL: nobody wants to know */
 };

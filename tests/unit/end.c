@@ -504,6 +504,7 @@ static void a_pipe_is_made_large(void **state)
     close(ends[0]);
     close(ends[1]);
     begin(&opening, true);
+    opening.end.pipe_size = PIPE;
     open_well(&opening, make_fifo("fifo"), 0);
     assert_true(kernel_pipe_size(opening.end.fd, 1) >= PIPE);
     finish(&opening);
