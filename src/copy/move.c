@@ -91,6 +91,8 @@ static enum move_result blocker(const struct move *move)
 {
     struct pollfd source = {.fd = move->source->fd, .events = POLLIN};
 
+    if (move->dest->kind == END_FILE)
+        return MOVE_WAITS_SOURCE;
     return poll(&source, 1, 0) > 0 ? MOVE_WAITS_DEST : MOVE_WAITS_SOURCE;
 }
 
@@ -308,8 +310,6 @@ static void look_ahead(struct move *move)
         hole = kernel_seek(move->source->fd, data, 1);
     move->hole_end = data;
     move->data_end = hole >= 0 ? hole : size;
-    if (move->data_end < move->hole_end)
-        move->data_end = move->hole_end;
 }
 
 static enum move_result skip_hole(struct move *move, size_t n)
@@ -377,6 +377,13 @@ static enum move_result move_once(struct move *move, uint64_t left)
     return move->source->kind == END_FILE ? try_file(move, n) : try_way(move, n);
 }
 
+/* One that said EAGAIN all the same, as for a lock or a lease, is asked again in the next step. */
+static bool waits_for_file(const struct move *move, enum move_result result)
+{
+    return (result == MOVE_WAITS_SOURCE && move->source->kind == END_FILE) ||
+           (result == MOVE_WAITS_DEST && move->dest->kind == END_FILE);
+}
+
 enum move_result move_step(struct move *move, uint64_t budget)
 {
     uint64_t before = atomic_load(&move->copied);
@@ -388,6 +395,8 @@ enum move_result move_step(struct move *move, uint64_t budget)
         result = move_once(move, budget - done);
         done = atomic_load(&move->copied) - before;
     }
+    if (waits_for_file(move, result))
+        result = MOVE_MORE;
     move->waited_for = result;
     return result;
 }

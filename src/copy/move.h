@@ -28,7 +28,7 @@
 enum move_way { MOVE_RANGE, MOVE_SENDFILE, MOVE_SPLICE, MOVE_RELAY, MOVE_BUFFER };
 
 enum move_result {
-    MOVE_MORE,         /* the budget was used up */
+    MOVE_MORE,         /* the budget was used up; make another step */
     MOVE_WAITS_SOURCE, /* nothing to read now */
     MOVE_WAITS_DEST,   /* no room to write now */
     MOVE_ENDED,        /* the source is at its end, and all of it written */
@@ -76,7 +76,8 @@ void move_fini(struct move *move);
 
 /* Moves up to BUDGET bytes, at least 1, without waiting for anything but a disk. Where it says
  * WAITS, the next step is made when the poller has said that this end is ready: END_CAREFUL relies
- * on it. After an error copied is exact, what was read is kept, and a further step goes on. */
+ * on it. END_FILE is never waited for. After an error copied is exact, what was read is kept, and a
+ * further step goes on. */
 enum move_result move_step(struct move *move, uint64_t budget);
 
 /* Goes on behind an end that has turned out to be none: a file that grows. Where the source was cut
