@@ -397,6 +397,9 @@ static void names_are_cut_by_characters(void **state)
            "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"
            " -> o\xcc\x88\xc3\xa4       0 B       0 B/s");
     expect(1, 19, 1, "\xe6\x97\xa5... o\xcc\x88\xc3\xa4        0 B");
+    t.views[0].dest = t.views[0].source;
+    t.views[0].source = "a";
+    expect(1, 19, 1, "a -...\xe8\xaa\x9e        0 B"); /* half a character is none */
 }
 
 /* Whatever the size, no line is wider, and nothing in it is obeyed. */
@@ -411,6 +414,8 @@ static void no_name_does_harm_at_any_size(void **state)
                         "1A";
     t.views[1].dest = "\xff\xfe\xe2\x80\xae\xc2\x9b\xe6\x97\xa5\xe6\x9c";
     t.views[2].source = wide;
+    t.views[2].dest = "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"
+                      "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e";
     t.views[3].dest = "";
     t.views[3].size = 10;
     pass(3000);
