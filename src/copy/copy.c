@@ -70,10 +70,12 @@ static void end(void *owner)
          &(struct copy_event){.kind = COPY_ENDED, .stream = SIZE_MAX, .bytes = copy_total(copy)});
 }
 
+/* Memory may have been out before all of them were made. */
 static void stop_all(struct copy *copy)
 {
     for (size_t i = 0; i < copy->count; i++)
-        stream_stop(&copy->streams[i]);
+        if (copy->streams[i].loop)
+            stream_stop(&copy->streams[i]);
     for (size_t i = 0; i < copy->fan_count; i++)
         fan_fini(&copy->fans[i]);
     if (copy->gather) {
