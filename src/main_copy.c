@@ -237,6 +237,18 @@ static void catch_signals(struct program *program)
 
 /* ---- wiring ---- */
 
+/* It sits in one descriptor until that is ready, and that may be a pipe of our own, which would be
+ * filled when it returned. */
+static void refuse_to_block(const struct copy_command *command, const char *backend)
+{
+    if (strcmp(backend, "blocking") != 0 ||
+        (command->shape == SHAPE_PAIRS && command->options.slow != SPLIT_DROP))
+        return;
+    die_usage("the backend blocking waits for one descriptor at a time, and --fan, --merge and "
+              "--slow=drop have pipes of their own, so that it would wait for itself: take another "
+              "with --backend");
+}
+
 static void open_loop(struct program *program)
 {
     struct poller *poller = poller_open(program->command.backend);
@@ -246,6 +258,7 @@ static void open_loop(struct program *program)
     program->loop = loop_new(poller);
     if (!program->loop)
         die(COPY_BROKEN, "%s", strerror(errno));
+    refuse_to_block(&program->command, poller_name(poller));
     main_raise_descriptors(poller_name(poller));
 }
 
