@@ -319,8 +319,8 @@ int main(int argc, char **argv)
     main_fill_descriptors();
     refuse_same(command);
     open_loop(&program);
+    catch_signals(&program); /* first: `blocking` sits in what was opened last, not in these */
     open_copy(&program);
-    catch_signals(&program);
     open_display(&program);
     status = run(&program);
     close_all(&program);
