@@ -93,6 +93,14 @@ static void be_over(struct copy *copy)
     deferred_call(&copy->end);
 }
 
+static void lose_patience(void *owner)
+{
+    struct copy *copy = owner;
+
+    stop_all(copy);
+    be_over(copy);
+}
+
 /* ---- the end of a stream ---- */
 
 static unsigned status_of(enum stream_end how)
@@ -295,12 +303,15 @@ static void merge_source_news(struct stream *stream, enum copy_event_kind kind)
     tell_news(gather->options.owner, stream, kind);
 }
 
-static void source_merged(void *owner, size_t index)
+static void source_merged(void *owner, size_t index, int error)
 {
     struct copy *copy = owner;
     const struct merge_source *source = gather_source(copy->gather, index);
     struct copy_event event = {.stream = index, .name = copy->pairs[index].source->text};
 
+    if (error != 0)
+        tell_end(copy, index, &copy->pairs[index], STREAM_SOURCE_FAILED, error, strerror(error),
+                 stream_copied(&copy->streams[index]));
     if (source->dropped_lines > 0) {
         event.kind = COPY_DROPPED;
         event.bytes = source->dropped_bytes;
@@ -350,6 +361,7 @@ struct copy *copy_new(struct loop *loop, const struct copy_options *options,
     copy->on_event = on_event;
     copy->owner = owner;
     deferred_init(&copy->end, loop, end, copy);
+    timer_init(&copy->patience, loop, lose_patience, copy);
     return copy;
 }
 
@@ -564,17 +576,8 @@ static void start_all(struct copy *copy)
         be_over(copy);
 }
 
-static void lose_patience(void *owner)
-{
-    struct copy *copy = owner;
-
-    stop_all(copy);
-    be_over(copy);
-}
-
 int copy_start(struct copy *copy)
 {
-    timer_init(&copy->patience, copy->loop, lose_patience, copy);
     limit_init(&copy->total, copy->options.total_rate, clock_now());
     if (init_streams(copy) < 0)
         return -1;

@@ -22,16 +22,15 @@ static void source_ended(struct stream *stream, enum stream_end how, int error, 
     gather->options.on_source_end(stream, how, error, why);
 }
 
-/* ERROR would be that of a pipe of our own: what the source had to say its stream has told. */
+/* ERROR is that of a pipe of our own, or of who watches it: what is in there is lost. */
 static void source_merged(void *owner, int error)
 {
     struct end *stage = owner;
     struct gather *gather = stage->owner;
     size_t index = (size_t)(stage - gather->stages);
 
-    (void)error;
     end_close(stage, -1);
-    gather->options.on_source_merged(gather->options.owner, index);
+    gather->options.on_source_merged(gather->options.owner, index, error);
 }
 
 static void outlet_ended(struct stream *outlet, enum stream_end how, int error, const char *why)
