@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 #include <vterm.h>
 
@@ -524,6 +525,24 @@ static void after_a_stop_it_begins_where_the_cursor_is(void **state)
     expect_cursor(9);
 }
 
+/* Who takes the editing of lines from a terminal, as less does, paints on it. */
+static void a_pager_has_the_terminal_to_itself(void **state)
+{
+    struct termios mode;
+
+    (void)state;
+    start_frames(ROWS, COLUMNS);
+    pass(50);
+    assert_int_equal(tcgetattr(t.slave, &mode), 0);
+    mode.c_lflag ^= ICANON;
+    assert_int_equal(tcsetattr(t.slave, TCSANOW, &mode), 0);
+    copy.views[0].copied += MIB;
+    assert_string_equal(pass(250), "");
+    mode.c_lflag ^= ICANON;
+    assert_int_equal(tcsetattr(t.slave, TCSANOW, &mode), 0);
+    assert_non_null(strstr(pass(250), "one    1.00 MiB"));
+}
+
 /* ---- where nothing can be painted ---- */
 
 static const char *contents(int fd)
@@ -687,6 +706,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stopped_terminal_is_not_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_stop_it_begins_where_the_cursor_is, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_pager_has_the_terminal_to_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_gets_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dumb_terminal_gets_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(so_does_one_that_is_recorded, setup, teardown),
