@@ -87,6 +87,7 @@ static void split_ended(void *owner, int error)
     if (error == 0)
         return;
     doom(fan);
+    split_stop(&fan->split); /* now that nobody takes it for the end */
     stream_stop(&fan->intake);
     if (error != ECANCELED)
         fan->options.on_intake_end(&fan->intake, STREAM_SOURCE_FAILED, error, strerror(error));
