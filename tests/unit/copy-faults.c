@@ -126,7 +126,6 @@ WRAP(int, fchown, (int fd, uid_t uid, gid_t gid), (fd, uid, gid), -1)
 WRAP(ssize_t, read, (int fd, void *bytes, size_t n), (fd, bytes, part_of(n)), -1)
 WRAP(ssize_t, pread, (int fd, void *bytes, size_t n, off_t offset), (fd, bytes, part_of(n), offset),
      -1)
-WRAP(ssize_t, write, (int fd, const void *bytes, size_t n), (fd, bytes, part_of(n)), -1)
 WRAP(ssize_t, recv, (int fd, void *bytes, size_t n, int flags), (fd, bytes, part_of(n), flags), -1)
 WRAP(ssize_t, send, (int fd, const void *bytes, size_t n, int flags),
      (fd, bytes, part_of(n), flags), -1)
@@ -137,9 +136,17 @@ WRAP(ssize_t, copy_file_range, (int in, off_t *from, int out, off_t *to, size_t 
      (in, from, out, to, part_of(n), flags), fault.error == 0 ? 0 : -1)
 WRAP(ssize_t, sendfile, (int out, int in, off_t *from, size_t n), (out, in, from, part_of(n)), -1)
 
+ssize_t __wrap_write(int fd, const void *bytes, size_t n);
+ssize_t __real_write(int fd, const void *bytes, size_t n);
 int __wrap_fsync(int fd);
 int __wrap_close(int fd);
 int __real_close(int fd);
+
+/* One byte is a wakeup of the loop, which a pipe refuses only where there is one to come anyway. */
+ssize_t __wrap_write(int fd, const void *bytes, size_t n)
+{
+    return n > 1 && fails("write") ? -1 : __real_write(fd, bytes, part_of(n));
+}
 
 /* The disk need not do it for us. */
 int __wrap_fsync(int fd)
@@ -196,7 +203,7 @@ static const struct call others[] = {
 enum { MOVERS = sizeof movers / sizeof *movers, OTHERS = sizeof others / sizeof *others };
 
 /* How often a call fails once it does: a mishap, and one that lasts. */
-enum { CALLS_MAX = 2000, STEPS_MAX = 1000000, HANGS_S = 60 };
+enum { CALLS_MAX = 2000, STEPS_MAX = 1000000, HANGS_S = 20 };
 static const int stubbornness[] = {1, 20};
 
 /* Does everything once, with the fault armed meanwhile, checks it, and returns 0 or the errno that
@@ -226,10 +233,13 @@ static void on_alarm(int signo)
     _exit(1);
 }
 
-/* Whether what TOLD says can come of the fault. A hole that is too large is EINVAL to lseek(2). */
+/* Whether what TOLD says can come of the fault. A hole that is too large is EINVAL to lseek(2);
+ * what a pipe has and will not give is EIO to a split; what fails on the way to a fan cancels all
+ * of it. */
 static bool is_fit(int told)
 {
-    return told == 0 || told == fault.error || (told == EFBIG && fault.error == EINVAL);
+    return told == 0 || told == fault.error || (told == EFBIG && fault.error == EINVAL) ||
+           (told == EIO && fault.error == EAGAIN) || told == ECANCELED;
 }
 
 /* Returns whether it came to the fault. */
@@ -290,9 +300,10 @@ static void suffer(scenario_fn *scenario, const struct call *calls, size_t count
 /* ---- a move ---- */
 
 enum { SIZE = 6000, HOLE = 1 << 16, WHOLE = SIZE + HOLE + SIZE + HOLE, BUDGET = 7000 };
-enum { A_FILE, A_PIPE, A_SOCKET, A_CAREFUL, KINDS };
+enum { A_FILE, A_PIPE, A_SOCKET, A_CAREFUL, KINDS, A_SHARED = KINDS };
 
-static const enum end_kind end_kinds[KINDS] = {END_FILE, END_PIPE, END_SOCKET, END_CAREFUL};
+static const enum end_kind end_kinds[] = {END_FILE, END_PIPE, END_SOCKET, END_CAREFUL,
+                                          END_SHARED_SOCKET};
 
 static struct {
     int from;
@@ -301,6 +312,7 @@ static struct {
     char got[WHOLE + 1];
     size_t size;
     size_t drained;
+    const char *folder;
     char in[300];
     char out[300];
 } scene;
@@ -310,7 +322,7 @@ static void make_pair(int which, int ends[2], bool is_source)
 {
     int both[2];
 
-    if (which == A_SOCKET)
+    if (which == A_SOCKET || which == A_SHARED)
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, both), 0);
     else
         assert_int_equal(kernel_pipe(both), 0);
@@ -447,18 +459,325 @@ static void make_sparse_file(void)
 static void moves(void **state)
 {
     (void)state;
-    snprintf(scene.in, sizeof scene.in, "%s/in", kit_folder());
-    snprintf(scene.out, sizeof scene.out, "%s/out", kit_folder());
+    snprintf(scene.in, sizeof scene.in, "%s/in", scene.folder);
+    snprintf(scene.out, sizeof scene.out, "%s/out", scene.folder);
     make_sparse_file();
     for (scene.from = 0; scene.from < KINDS; scene.from++)
         for (scene.to = 0; scene.to < KINDS; scene.to++)
             suffer(a_move, movers, MOVERS);
 }
 
+/* Counts how often CALL is made by a step that takes a burst of 1000 bytes. */
+static int calls_of_burst(const char *call, int from, int to)
+{
+    struct end source, dest;
+    struct move move;
+    int in[2], out[2];
+
+    make_pair(from, in, true);
+    make_pair(to, out, false);
+    source = (struct end){.kind = end_kinds[from], .fd = in[0]};
+    dest = (struct end){.kind = end_kinds[to], .fd = out[0]};
+    move_init(&move, &source, &dest, 0);
+    assert_int_equal(write(in[1], scene.bytes, 1000), 1000);
+    fault.mishap = FAILS;
+    fault.call = call;
+    fault.after = INT32_MAX;
+    arm();
+    assert_int_equal(move_step(&move, BUDGET), MOVE_WAITS_SOURCE);
+    disarm();
+    assert_true(move.copied == 1000);
+    move_fini(&move);
+    for (int i = 0; i < 2; i++) {
+        close(in[i]);
+        close(out[i]);
+    }
+    return fault.count;
+}
+
+/* None is made only to hear that there is no more. */
+static void bursts(void **state)
+{
+    (void)state;
+    assert_int_equal(calls_of_burst("splice", A_PIPE, A_PIPE), 1);
+    assert_int_equal(calls_of_burst("splice", A_PIPE, A_SOCKET), 1);
+    assert_int_equal(calls_of_burst("splice", A_SOCKET, A_PIPE), 1);
+    assert_int_equal(calls_of_burst("poll", A_PIPE, A_PIPE), 0);
+    assert_int_equal(calls_of_burst("recv", A_SHARED, A_SHARED), 1);
+}
+
+/* ---- a copy ---- */
+
+enum { PLACES = 4, TEXT = 400, LINES = 300 };
+enum shape { PAIRS, FAN, MERGE };
+static const char old_content[] = "as it was before\n";
+
+/* A row of sources, then the destinations. Where a source is a pipe it is number 0. */
+static struct {
+    enum shape shape;
+    size_t sources;
+    size_t dests;
+    bool is_pipe;
+    struct copy_options options;
+    char texts[PLACES][TEXT];
+    size_t size; /* of what each destination gets */
+    char bytes[WHOLE];
+    int error; /* that was told first */
+} plan;
+
+static void on_event(void *owner, const struct copy_event *event)
+{
+    struct loop *loop = owner;
+
+    if (plan.error == 0)
+        plan.error = event->error;
+    if (event->kind == COPY_ENDED)
+        loop_stop(loop);
+}
+
+static void path_of(size_t place, char *path)
+{
+    snprintf(path, TEXT, "%s/place-%zu", scene.folder, place);
+}
+
+/* Returns the length of what is in the file PLACE. */
+static size_t look_into(size_t place)
+{
+    char path[TEXT];
+    ssize_t n;
+    int fd;
+
+    path_of(place, path);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    n = read(fd, scene.got, sizeof scene.got);
+    close(fd);
+    assert_true(n >= 0);
+    return (size_t)n;
+}
+
+static void expect_content(size_t place, const char *bytes, size_t size)
+{
+    assert_int_equal(look_into(place), size);
+    assert_memory_equal(scene.got, bytes, size);
+}
+
+static bool is_old(size_t place)
+{
+    return look_into(place) == strlen(old_content) &&
+           memcmp(scene.got, old_content, strlen(old_content)) == 0;
+}
+
+/* Lines of A and B may come in any order, but not each one's own. Where a source has failed, those
+ * are missing that it had not given yet. */
+static void expect_merged(size_t place, bool is_whole)
+{
+    size_t size = look_into(place);
+    size_t next[2] = {0, 0};
+    char *at = scene.got;
+
+    scene.got[size] = '\0';
+    while (at < scene.got + size) {
+        char line[20];
+        size_t which = *at == 'b';
+        int length = snprintf(line, sizeof line, "%c %zu\n", "ab"[which], next[which]++);
+
+        assert_memory_equal(at, line, (size_t)length);
+        at += length;
+    }
+    assert_true(!is_whole || (next[0] == LINES && next[1] == LINES));
+}
+
+static void expect_new(size_t place, unsigned status)
+{
+    if (plan.shape == MERGE)
+        expect_merged(place, status == 0);
+    else
+        expect_content(place, plan.bytes, plan.size);
+}
+
+static size_t count_files(void)
+{
+    DIR *folder = opendir(scene.folder);
+    size_t count = 0;
+
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count - 2;
+}
+
+static void write_lines(const char *path, char letter)
+{
+    FILE *file = fopen(path, "w");
+
+    for (size_t i = 0; i < LINES; i++)
+        fprintf(file, "%c %zu\n", letter, i);
+    fclose(file);
+}
+
+/* Returns the descriptor of the pipe that is the first source, or -1. */
+static int set_scene(struct place places[])
+{
+    size_t count = plan.sources + plan.dests;
+    const char *why;
+    int ends[2] = {-1, -1};
+
+    for (size_t i = 0; i < count; i++) {
+        path_of(i, plan.texts[i]);
+        if (i >= plan.sources) {
+            unlink(plan.texts[i]);
+            write_file(plan.texts[i], old_content, strlen(old_content));
+        }
+    }
+    if (plan.is_pipe) {
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(write(ends[1], plan.bytes, plan.size), plan.size);
+        close(ends[1]);
+        snprintf(plan.texts[0], TEXT, "fd:%d", ends[0]);
+    }
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(place_parse(&places[i], plan.texts[i], i < plan.sources, &why), 0);
+    return ends[0];
+}
+
+static int add_places(struct copy *copy, const struct place places[])
+{
+    const struct place *dests = places + plan.sources;
+    int result = 0;
+
+    if (plan.shape == FAN)
+        return copy_add_fan(copy, places, dests, plan.dests);
+    if (plan.shape == MERGE)
+        return copy_add_merge(copy, dests, places, plan.sources);
+    for (size_t i = 0; i < plan.sources && result == 0; i++)
+        result = copy_add_pair(copy, &places[i], &dests[i]);
+    return result;
+}
+
+/* Returns the status. What could not be begun is told by errno. */
+static unsigned copy_all(struct loop *loop, const struct place places[])
+{
+    struct copy *copy = copy_new(loop, &plan.options, on_event, loop);
+    unsigned status = COPY_BROKEN;
+
+    if (!copy || add_places(copy, places) < 0 || copy_start(copy) < 0) {
+        plan.error = errno;
+        copy_free(copy);
+        return status;
+    }
+    assert_int_equal(loop_run(loop), 0);
+    status = copy_status(copy);
+    copy_free(copy);
+    return status;
+}
+
+/* What has failed is as it was, or complete all the same: under its name, but not for sure on the
+ * disk (fsync(2) of the folder). */
+static void check_copy(unsigned status, size_t files)
+{
+    for (size_t i = plan.sources; i < plan.sources + plan.dests; i++)
+        if (status == 0 || !is_old(i))
+            expect_new(i, status);
+    if (status != 0)
+        assert_int_not_equal(plan.error, 0);
+    if (plan.shape != MERGE)
+        for (size_t i = plan.is_pipe; i < plan.sources; i++)
+            expect_content(i, plan.bytes, plan.size);
+    assert_int_equal(count_files(), files);
+}
+
+static int a_copy(void)
+{
+    struct place places[PLACES];
+    struct loop *loop = loop_new(NULL);
+    int fd = set_scene(places);
+    size_t files = count_files();
+    unsigned status;
+
+    plan.error = 0;
+    arm();
+    status = copy_all(loop, places);
+    disarm();
+    loop_free(loop);
+    if (fd >= 0)
+        close(fd);
+    check_copy(status, files);
+    return status == 0 ? 0 : plan.error;
+}
+
+static void prepare(enum shape shape, size_t sources, size_t dests, bool is_pipe)
+{
+    char path[TEXT];
+
+    memset(&plan, 0, sizeof plan);
+    plan.shape = shape;
+    plan.sources = sources;
+    plan.dests = dests;
+    plan.is_pipe = is_pipe;
+    plan.size = is_pipe ? SIZE : WHOLE;
+    snprintf(scene.in, sizeof scene.in, "%s/place-0", scene.folder);
+    make_sparse_file();
+    memcpy(plan.bytes, scene.bytes, WHOLE);
+    for (size_t i = is_pipe; i < sources; i++) {
+        path_of(i, path);
+        if (shape == MERGE)
+            write_lines(path, "ab"[i]);
+        else
+            write_file(path, plan.bytes, plan.size);
+    }
+    if (!is_pipe && shape != MERGE)
+        make_sparse_file();
+}
+
+static void suffer_all(void)
+{
+    suffer(a_copy, movers, MOVERS);
+    fail_each(a_copy, others, OTHERS);
+}
+
+static void pairs(void **state)
+{
+    (void)state;
+    prepare(PAIRS, 2, 2, true);
+    plan.options.flags = REPLACE_SYNC;
+    suffer_all();
+    prepare(PAIRS, 1, 1, false);
+    suffer_all();
+}
+
+static void fans(void **state)
+{
+    (void)state;
+    prepare(FAN, 1, 2, false);
+    suffer_all();
+    prepare(FAN, 1, 2, true);
+    suffer_all();
+}
+
+static void merges(void **state)
+{
+    (void)state;
+    prepare(MERGE, 2, 1, false);
+    suffer_all();
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    disarm();
+    scene.folder = kit_folder();
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(moves, kit_cleanup),
+        cmocka_unit_test_setup_teardown(moves, begin, kit_cleanup),
+        cmocka_unit_test_setup_teardown(bursts, begin, kit_cleanup),
+        cmocka_unit_test_setup_teardown(pairs, begin, kit_cleanup),
+        cmocka_unit_test_setup_teardown(fans, begin, kit_cleanup),
+        cmocka_unit_test_setup_teardown(merges, begin, kit_cleanup),
     };
 
     signal(SIGPIPE, SIG_IGN);
