@@ -286,8 +286,10 @@ static void merge_source_ended(struct stream *stream, enum stream_end how, int e
     struct gather *gather = stream->owner;
     struct copy *copy = gather->options.owner;
 
-    if (how == STREAM_DEST_FAILED) /* the merge has ended before: the outlet tells why */
-        return;
+    if (how == STREAM_DEST_FAILED && error == EPIPE)
+        return; /* the merge has ended before: the outlet tells why */
+    if (how == STREAM_DEST_FAILED)
+        how = STREAM_SOURCE_FAILED; /* a pipe of our own: all that is told of is the source */
     tell_end(copy, stream->index, &copy->pairs[stream->index], how, error, why,
              stream_copied(stream));
     if (how != STREAM_DONE && copy->options.stops_on_error && !copy->is_over) {

@@ -47,6 +47,7 @@ static void merge_ended(void *owner, int error)
 
     if (error == 0)
         return;
+    stream_doom(&gather->outlet); /* which would take it for the end */
     for (size_t i = 0; i < gather->count; i++)
         stream_stop(&gather->streams[i]);
 }
