@@ -719,6 +719,7 @@ static void stop_it(void *owner)
 
     assert_int_equal(fixture->pump.state, PUMP_IN_CREW);
     pump_stop(&fixture->pump);
+    assert_false(fixture->pump.job.is_given);
 }
 
 /* What is deferred second is called while the crew has what was deferred first. */
@@ -1001,6 +1002,28 @@ static void a_limit_is_kept_to_the_byte(void **state)
     end(&fixture);
 }
 
+static void what_a_step_does_not_use_is_given_back(void **state)
+{
+    struct fixture fixture;
+    struct limit total;
+
+    (void)state;
+    begin_fake(&fixture);
+    from_pipe(&fixture);
+    to_null(&fixture);
+    limit_init(&total, 20000, clock_now());
+    fixture.options.rate = 10000;
+    fixture.options.total = &total;
+    start(&fixture);
+    write_all(fixture.feed, &fixture.fed, 10);
+    fake_at(clock_now() + CLOCK_SECOND, fixture.source.fd, POLLER_IN);
+    while (pump_copied(&fixture.pump) == 0)
+        assert_int_equal(loop_turn(fixture.loop), 0);
+    assert_int_equal(fixture.pump.limit.room, 990);
+    assert_int_equal(total.room, 1990);
+    end(&fixture);
+}
+
 enum { SHARERS = 5 };
 
 static void begin_sharers(struct fixture sharers[SHARERS], struct limit *total)
@@ -1167,7 +1190,10 @@ static void what_is_taken_is_a_new_start(void **state)
     assert_int_equal(loop_turn(fixture.loop), 0);
     assert_int_equal(pump_copied(&fixture.pump), sizeof page);
     assert_int_equal(pump_stalled_since(&fixture.pump), begun + 3 * CLOCK_SECOND);
-    assert_int_equal(loop_turn(fixture.loop), 0);
+    fake_at(clock_now(), fixture.dest.fd, 0);
+    fake_at(begun + 5 * CLOCK_SECOND, fixture.dest.fd, POLLER_OUT);
+    fake_at(begun + 5 * CLOCK_SECOND + 1, fixture.dest.fd, 0);
+    turn_until_time(fixture.loop, begun + 5 * CLOCK_SECOND);
     assert_int_equal(pump_stalled_since(&fixture.pump), begun + 3 * CLOCK_SECOND);
     fake_at(clock_now(), fixture.dest.fd, 0);
     turn_until_end(&fixture);
@@ -1266,6 +1292,7 @@ int main(void)
         ON(a_second_watch_without_a_descriptor_for_it, "epoll"),
         ON(without_threads_the_loop_works_itself, "poll"),
         ON(a_limit_is_kept_to_the_byte, "fake"),
+        ON(what_a_step_does_not_use_is_given_back, "fake"),
         ON(a_shared_limit_is_shared_fairly, "fake"),
         ON(who_stops_leaves_the_rest_to_the_others, "fake"),
         ON(a_slow_one_keeps_no_other_from_the_shared_limit, "fake"),
