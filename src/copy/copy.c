@@ -223,18 +223,32 @@ static void pair_ended(struct stream *stream, enum stream_end how, int error, co
     leave(copy, how != STREAM_DONE);
 }
 
-static void tell_news(struct copy *copy, const struct stream *stream, enum copy_event_kind kind)
+/* What waits is the destination, where the source is open. */
+static const struct place *place_of(const struct pair *pair, const struct stream *stream,
+                                    enum copy_event_kind kind)
 {
-    const struct pair *pair = &copy->pairs[stream->index];
+    if (kind == COPY_OPENED)
+        return NULL;
+    return kind == COPY_WAITS && stream_opens_dest(stream) ? pair->dest : pair->source;
+}
 
+static void tell_news(struct copy *copy, const struct stream *stream, size_t index,
+                      enum copy_event_kind kind)
+{
+    const struct place *place = place_of(&copy->pairs[index], stream, kind);
+    char why[256] = "";
+
+    if (kind == COPY_WAITS)
+        stream_describe(stream, why, sizeof why);
     tell(copy, &(struct copy_event){.kind = kind,
-                                    .stream = stream->index,
-                                    .name = kind == COPY_OPENED ? NULL : pair->source->text});
+                                    .stream = index,
+                                    .name = place ? place->text : NULL,
+                                    .why = *why != '\0' ? why : NULL});
 }
 
 static void pair_news(struct stream *stream, enum copy_event_kind kind)
 {
-    tell_news(stream->owner, stream, kind);
+    tell_news(stream->owner, stream, stream->index, kind);
 }
 
 /* ---- fans ---- */
@@ -261,7 +275,16 @@ static void fan_stream_news(struct stream *stream, enum copy_event_kind kind)
 {
     struct fan *fan = stream->owner;
 
-    tell_news(fan->options.owner, stream, kind);
+    tell_news(fan->options.owner, stream, stream->index, kind);
+}
+
+/* That it is open is told of the streams behind it. */
+static void intake_news(struct stream *intake, enum copy_event_kind kind)
+{
+    struct fan *fan = intake->owner;
+
+    if (kind != COPY_OPENED)
+        tell_news(fan->options.owner, intake, fan->streams[0].index, kind);
 }
 
 /* Its destination is a pipe of our own, which fails only when all outlets have. The streams behind
@@ -302,7 +325,15 @@ static void merge_source_news(struct stream *stream, enum copy_event_kind kind)
 {
     struct gather *gather = stream->owner;
 
-    tell_news(gather->options.owner, stream, kind);
+    tell_news(gather->options.owner, stream, stream->index, kind);
+}
+
+static void merge_outlet_news(struct stream *outlet, enum copy_event_kind kind)
+{
+    struct gather *gather = outlet->owner;
+
+    if (kind != COPY_OPENED)
+        tell_news(gather->options.owner, outlet, 0, kind);
 }
 
 static void source_merged(void *owner, size_t index, int error)
@@ -468,6 +499,7 @@ static int init_fan(struct copy *copy, size_t first, size_t count)
         .on_outlet_end = fan_stream_ended,
         .on_outlet_news = fan_stream_news,
         .on_intake_end = intake_ended,
+        .on_intake_news = intake_news,
         .owner = copy,
     };
     struct fan *fan = &copy->fans[copy->fan_count];
@@ -492,6 +524,7 @@ static int init_gather(struct copy *copy)
         .on_source_end = merge_source_ended,
         .on_source_news = merge_source_news,
         .on_outlet_end = merge_outlet_ended,
+        .on_outlet_news = merge_outlet_news,
         .on_source_merged = source_merged,
         .owner = copy,
     };
@@ -653,9 +686,6 @@ void copy_look(const struct copy *copy, size_t i, struct copy_view *view)
         .copied = stream_copied(stream),
         .size = fan ? fan->intake.size : stream->size,
     };
-    stream_describe(stream, view->waits_for, sizeof view->waits_for);
-    if (fan && *view->waits_for == '\0')
-        stream_describe(&fan->intake, view->waits_for, sizeof view->waits_for);
     if (fan && fan->outlets) {
         const struct outlet *outlet = fan_outlet(fan, (size_t)(stream - fan->streams));
 

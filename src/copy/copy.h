@@ -54,8 +54,9 @@ struct copy_options {
 };
 
 enum copy_event_kind {
-    COPY_OPENED,        /* both ends of a stream are open */
-    COPY_DONE,          /* it is complete, under its name */
+    COPY_OPENED, /* both ends of a stream are open */
+    COPY_WAITS,  /* name, why: an end takes its time to open: a client or reader is to come */
+    COPY_DONE,   /* it is complete, under its name */
     COPY_SOURCE_FAILED, /* name, error, why */
     COPY_DEST_FAILED,
     COPY_DETACHED, /* name: a destination; it took nothing for too long, or its queue was full */
@@ -88,7 +89,8 @@ enum copy_state {
     COPY_WAITING, /* for the destination to take something */
     COPY_FINISHING,
     COPY_COMPLETE,
-    COPY_FAILED /* or detached */
+    COPY_FAILED, /* or detached */
+    COPY_STOPPED /* given up for another's failure, or for a signal */
 };
 
 /* How far one stream is. The names are borrowed as long as the copy is there. */
@@ -101,7 +103,6 @@ struct copy_view {
     uint64_t queued; /* bytes in its queue */
     uint64_t bound;  /* ... and how many fit; 0: it has none */
     uint64_t dropped;
-    char waits_for[200]; /* while it opens: "waiting for a client at 127.0.0.1:41231"; or "" */
 };
 
 /* Makes an empty one. OPTIONS are copied; ON_EVENT is called from the loop and from copy_start.

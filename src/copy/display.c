@@ -410,7 +410,8 @@ void display_event(struct display *display, const struct copy_event *event)
         timer_stop(&display->tick);
     if (text && is_json)
         display_write(display, text);
-    else if (text && text[0] != '\0')
+    else if (text && text[0] != '\0' &&
+             (event->kind != COPY_WAITS || display->mode == DISPLAY_FRAMES))
         display_say(display, prefix, text, false);
 }
 

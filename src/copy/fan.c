@@ -30,7 +30,7 @@ static void outlet_ended(struct stream *stream, enum stream_end how, int error, 
 /* What is in the queue goes with it: a destination that misses the rest is not to be complete. */
 static void detach(struct fan_outlet *outlet, int error, const char *why)
 {
-    stream_stop(outlet->stream);
+    stream_detach(outlet->stream);
     outlet_ended(outlet->stream, STREAM_DETACHED, error, why);
 }
 
@@ -62,6 +62,13 @@ static void outlet_news(struct stream *stream, enum copy_event_kind kind)
 
     timer_stop(&fan->outlets[stream - fan->streams].patience);
     fan->options.on_outlet_news(stream, kind);
+}
+
+static void intake_news(struct stream *intake, enum copy_event_kind kind)
+{
+    struct fan *fan = intake->owner;
+
+    fan->options.on_intake_news(intake, kind);
 }
 
 static void doom(struct fan *fan)
@@ -132,6 +139,7 @@ int fan_init(struct fan *fan, struct loop *loop, const struct fan_options *optio
         .pipe_size = options->pipe_size,
         .follows = options->copy->follows,
         .on_end = intake_ended,
+        .on_news = intake_news,
     };
 
     memset(fan, 0, sizeof *fan);

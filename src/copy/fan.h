@@ -25,7 +25,8 @@ struct fan_options {
     stream_end_fn *on_outlet_end;    /* of each of the streams to the destinations */
     stream_news_fn *on_outlet_news;
     stream_end_fn *on_intake_end; /* told before those whose destination is not complete by it */
-    void *owner;                  /* for these to find */
+    stream_news_fn *on_intake_news;
+    void *owner; /* for these to find */
 };
 
 struct fan_outlet {

@@ -40,6 +40,13 @@ static void outlet_ended(struct stream *outlet, enum stream_end how, int error, 
     gather->options.on_outlet_end(outlet, how, error, why);
 }
 
+static void outlet_news(struct stream *outlet, enum copy_event_kind kind)
+{
+    struct gather *gather = outlet->owner;
+
+    gather->options.on_outlet_news(outlet, kind);
+}
+
 /* Without a queue there is nothing to merge into; why, the outlet tells. */
 static void merge_ended(void *owner, int error)
 {
@@ -88,6 +95,7 @@ int gather_init(struct gather *gather, struct loop *loop, const struct gather_op
         .flags = options->copy->flags,
         .pipe_size = options->pipe_size,
         .on_end = outlet_ended,
+        .on_news = outlet_news,
     };
 
     memset(gather, 0, sizeof *gather);

@@ -26,6 +26,7 @@ struct gather_options {
     stream_end_fn *on_source_end;
     stream_news_fn *on_source_news;
     stream_end_fn *on_outlet_end;
+    stream_news_fn *on_outlet_news;
     /* All that it brought is in the queue; or, with an errno, not all. */
     void (*on_source_merged)(void *owner, size_t index, int error);
     void *owner;

@@ -127,6 +127,8 @@ struct line {
     uint64_t bound;
     uint64_t dropped;
     size_t failures; /* of a total */
+    size_t stopped;  /* ... */
+    int64_t whole;   /* ... the size of all, also of what has ended before its end */
     double rate;
     bool is_stalled;
     bool is_steady; /* the rate says when it will be done */
@@ -134,7 +136,7 @@ struct line {
 
 static bool has_ended(enum copy_state state)
 {
-    return state == COPY_COMPLETE || state == COPY_FAILED;
+    return state >= COPY_COMPLETE;
 }
 
 static struct line line_of(const struct progress *progress, const struct copy_view *views, size_t i,
@@ -161,6 +163,11 @@ static struct line line_of(const struct progress *progress, const struct copy_vi
     };
 }
 
+static int64_t sum_of_sizes(int64_t a, int64_t b)
+{
+    return a < 0 || b < 0 || b > INT64_MAX - a ? -1 : a + b;
+}
+
 /* Nobody knows the size of all where that of one is unknown. What has ended is not waited for: its
  * size is what it has done. */
 static void total_add(struct line *total, const struct line *line)
@@ -171,13 +178,12 @@ static void total_add(struct line *total, const struct line *line)
     total->dropped += line->dropped;
     total->done += line->copied;
     total->failures += line->state == COPY_FAILED;
+    total->stopped += line->state == COPY_STOPPED;
     total->is_steady &= is_over || line->is_steady;
     if (!is_over)
         total->state = COPY_RUNNING;
-    if (line->size < 0 || total->size < 0 || size > INT64_MAX - total->size)
-        total->size = -1;
-    else
-        total->size += size;
+    total->size = sum_of_sizes(total->size, line->size < 0 ? -1 : size);
+    total->whole = sum_of_sizes(total->whole, line->size);
 }
 
 static struct line line_of_total(const struct progress *progress, const struct copy_view *views,
@@ -195,8 +201,10 @@ static struct line line_of_total(const struct progress *progress, const struct c
 
         total_add(&total, &line);
     }
-    if (total.state == COPY_COMPLETE && total.failures > 0)
-        total.state = COPY_FAILED;
+    if (total.state == COPY_COMPLETE && total.failures + total.stopped > 0) {
+        total.state = total.failures > 0 ? COPY_FAILED : COPY_STOPPED;
+        total.size = total.whole;
+    }
     return total;
 }
 
@@ -305,6 +313,7 @@ static void cell_word(const struct line *line, char *text, size_t size)
     static const char *const words[] = {
         [COPY_OPENING] = "opening",  [COPY_RUNNING] = "",      [COPY_WAITING] = "",
         [COPY_FINISHING] = "ending", [COPY_COMPLETE] = "done", [COPY_FAILED] = "failed",
+        [COPY_STOPPED] = "stopped",
     };
 
     if (line->failures > 0 && line->state == COPY_FAILED)
@@ -581,7 +590,9 @@ enum rank { RANK_RUNNING, RANK_FAILED, RANK_DONE, RANK_COUNT };
 
 static enum rank rank_of(enum copy_state state)
 {
-    return state == COPY_COMPLETE ? RANK_DONE : state == COPY_FAILED ? RANK_FAILED : RANK_RUNNING;
+    if (!has_ended(state))
+        return RANK_RUNNING;
+    return state == COPY_COMPLETE ? RANK_DONE : RANK_FAILED;
 }
 
 struct frame {

@@ -56,6 +56,9 @@ static void add_news(const struct copy_event *event, struct text *text)
     case COPY_CUT:
         add_cut(event, text);
         break;
+    case COPY_WAITS:
+        text_add(text, "%s", event->why ? event->why : "opening");
+        break;
     case COPY_FILE_CUT:
         text_add(text, "has become shorter; reading it from its beginning");
         break;
@@ -63,7 +66,7 @@ static void add_news(const struct copy_event *event, struct text *text)
         text_add(text, "has been replaced; reading the new file");
         break;
     case COPY_FILE_GONE:
-        text_add(text, "is gone; waiting for a file of that name");
+        text_add(text, "no file has that name; waiting for one");
         break;
     default:
         text_add(text, "%s", why_of(event));
@@ -170,6 +173,7 @@ static void json_begin(struct text *text, const char *event, int64_t time_ns)
 
 static const char *const event_names[] = {
     [COPY_OPENED] = "opened",
+    [COPY_WAITS] = "waits",
     [COPY_DONE] = "done",
     [COPY_SOURCE_FAILED] = "source-failed",
     [COPY_DEST_FAILED] = "dest-failed",
@@ -214,6 +218,7 @@ static void json_add_view(struct text *text, const struct copy_view *view)
     static const char *const states[] = {
         [COPY_OPENING] = "opening",     [COPY_RUNNING] = "running",   [COPY_WAITING] = "waiting",
         [COPY_FINISHING] = "finishing", [COPY_COMPLETE] = "complete", [COPY_FAILED] = "failed",
+        [COPY_STOPPED] = "stopped",
     };
 
     text_add(text, "{\"state\":\"%s\"", states[view->state]);

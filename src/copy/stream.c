@@ -17,6 +17,7 @@
 #include "copy/stream.h"
 
 static const int64_t retry_ns = CLOCK_SECOND;
+static const int64_t waits_ns = CLOCK_SECOND; /* opening for so long is worth a word */
 
 static struct end *source_of(struct stream *stream)
 {
@@ -34,6 +35,7 @@ static void close_all(struct stream *stream)
 {
     bool has_read = stream->state != COPY_OPENING && source_of(stream)->kind == END_FILE;
 
+    timer_stop(&stream->waits);
     timer_stop(&stream->retry);
     follow_stop(&stream->follow);
     pump_stop(&stream->pump);
@@ -146,10 +148,22 @@ static void tell(struct stream *stream, enum copy_event_kind kind)
         stream->options.on_news(stream, kind);
 }
 
+/* Where a client is to come its port is of interest at once: the kernel may have picked it. */
+static void expect_to_wait(struct stream *stream, const struct place *place)
+{
+    timer_after(&stream->waits, place->kind == PLACE_LISTEN ? 0 : waits_ns);
+}
+
+static void tell_waits(void *owner)
+{
+    tell(owner, COPY_WAITS);
+}
+
 static void dest_opened(void *owner, int error, const char *why)
 {
     struct stream *stream = owner;
 
+    timer_stop(&stream->waits);
     if (error != 0) {
         fail_to_open(stream, STREAM_DEST_FAILED, error, why);
         return;
@@ -160,10 +174,12 @@ static void dest_opened(void *owner, int error, const char *why)
 
 static void open_dest(struct stream *stream)
 {
-    if (stream->dest_place)
-        end_open(&stream->dest, stream->dest_place, stream->options.flags);
-    else
+    if (!stream->dest_place) {
         dest_opened(stream, 0, NULL);
+        return;
+    }
+    end_open(&stream->dest, stream->dest_place, stream->options.flags);
+    expect_to_wait(stream, stream->dest_place);
 }
 
 /* A file that is followed may come later, and does not fail by not being there. */
@@ -188,6 +204,7 @@ static bool can_be_followed(const struct stream *stream)
 
 static void source_opened(struct stream *stream, int error, const char *why)
 {
+    timer_stop(&stream->waits);
     if (comes_later(stream, error)) {
         end_close(source_of(stream), -1);
         wait_for_file(stream);
@@ -284,6 +301,7 @@ void stream_init(struct stream *stream, struct loop *loop, struct crew *crew,
     stream->dest.pipe_size = options->pipe_size;
     pump_init(&stream->pump, loop, crew, pump_ended, stream);
     follow_init(&stream->follow, loop, followed, stream);
+    timer_init(&stream->waits, loop, tell_waits, stream);
     timer_init(&stream->retry, loop, try_again, stream);
     job_init(&stream->finish, finish_dest, dest_finished, stream);
 }
@@ -303,10 +321,12 @@ void stream_start(struct stream *stream, const struct place *source, const struc
     stream->state = COPY_OPENING;
     stream->source_place = source;
     stream->dest_place = dest;
-    if (source)
-        end_open(source_of(stream), source, 0);
-    else
+    if (!source) {
         open_dest(stream);
+        return;
+    }
+    end_open(source_of(stream), source, 0);
+    expect_to_wait(stream, source);
 }
 
 void stream_doom(struct stream *stream)
@@ -316,7 +336,7 @@ void stream_doom(struct stream *stream)
 
 static bool is_running(const struct stream *stream)
 {
-    return stream->state != COPY_COMPLETE && stream->state != COPY_FAILED;
+    return stream->state < COPY_COMPLETE;
 }
 
 void stream_stop(struct stream *stream)
@@ -326,6 +346,12 @@ void stream_stop(struct stream *stream)
     if (stream->finish.is_given)
         crew_wait(stream->crew, &stream->finish);
     close_all(stream);
+    stream->state = COPY_STOPPED;
+}
+
+void stream_detach(struct stream *stream)
+{
+    stream_stop(stream);
     stream->state = COPY_FAILED;
 }
 
@@ -361,12 +387,15 @@ enum copy_state stream_state(const struct stream *stream)
     return stream->state;
 }
 
+bool stream_opens_dest(const struct stream *stream)
+{
+    return stream->state == COPY_OPENING && stream->sources[stream->reading].kind != END_NONE;
+}
+
 void stream_describe(const struct stream *stream, char *text, size_t size)
 {
     *text = '\0';
-    if (stream->state == COPY_OPENING && stream->dest.kind == END_NONE &&
-        stream->sources[stream->reading].kind != END_NONE)
-        end_describe(&stream->dest, text, size);
-    else if (stream->state == COPY_OPENING)
-        end_describe(&stream->sources[stream->reading], text, size);
+    if (stream->state == COPY_OPENING)
+        end_describe(stream_opens_dest(stream) ? &stream->dest : &stream->sources[stream->reading],
+                     text, size);
 }

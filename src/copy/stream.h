@@ -26,7 +26,7 @@ enum stream_end {
 /* The stream is closed by then, and may be freed or started again. WHY is valid during the call. */
 typedef void stream_end_fn(struct stream *stream, enum stream_end how, int error, const char *why);
 
-/* COPY_OPENED, or one of COPY_FILE_. */
+/* COPY_OPENED, COPY_WAITS, or one of COPY_FILE_. */
 typedef void stream_news_fn(struct stream *stream, enum copy_event_kind kind);
 
 struct stream_options {
@@ -49,6 +49,7 @@ struct stream {
     struct end dest;
     struct pump pump;
     struct follow follow;
+    struct timer waits; /* until it is told that it does */
     struct timer retry; /* until the file that is followed is looked for again */
     struct job finish;
     int finish_error;
@@ -80,6 +81,9 @@ void stream_doom(struct stream *stream);
 /* Gives up at once; on_end is not called. Does nothing where it has ended. */
 void stream_stop(struct stream *stream);
 
+/* The same, but it has failed. */
+void stream_detach(struct stream *stream);
+
 /* As stream_stop, but what a followed source has brought so far is all that its destination gets:
  * it is ended in order. */
 void stream_end_following(struct stream *stream);
@@ -92,6 +96,9 @@ uint64_t stream_queued(const struct stream *stream);
 
 /* What it does; COPY_WAITING where the destination takes nothing now. */
 enum copy_state stream_state(const struct stream *stream);
+
+/* Whether it is the destination that it is opening. */
+bool stream_opens_dest(const struct stream *stream);
 
 /* What it waits for while it opens, for a person; "" where it does not. */
 void stream_describe(const struct stream *stream, char *text, size_t size);

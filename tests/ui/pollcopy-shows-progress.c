@@ -370,7 +370,7 @@ static void ctrl_c_leaves_a_new_line(void **state)
     kit_cursor(t.terminal, &row, &column);
     assert_int_equal(column, 0);
     assert_int_equal(row, 4);
-    assert_true(row_has(t.terminal, 2, "total  ", "2 failed"));
+    assert_true(row_has(t.terminal, 2, "total  ", "stopped"));
     assert_string_equal(kit_row(t.terminal, 3), "Number of bytes copied 3072");
 }
 

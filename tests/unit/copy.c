@@ -36,6 +36,7 @@ static struct {
         enum copy_event_kind kind;
         size_t stream;
         char name[TEXT];
+        char why[TEXT];
         int error;
         uint64_t bytes;
         uint64_t lines;
@@ -57,6 +58,7 @@ static void on_event(void *owner, const struct copy_event *event)
     run.events[i].kind = event->kind;
     run.events[i].stream = event->stream;
     snprintf(run.events[i].name, TEXT, "%s", event->name ? event->name : "");
+    snprintf(run.events[i].why, TEXT, "%s", event->why ? event->why : "");
     run.events[i].error = event->error;
     run.events[i].bytes = event->bytes;
     run.events[i].lines = event->lines;
@@ -477,6 +479,29 @@ static void descriptors_that_never_come_are_not_waited_for(void **state)
     close_run();
 }
 
+/* The port that the kernel picked is told at once: nobody could connect otherwise. */
+static void who_waits_for_a_client_says_where(void **state)
+{
+    char bytes[8];
+    unsigned port = 0;
+    int peer;
+
+    (void)state;
+    make_text("a", "hello");
+    add_file("a", true);
+    add_place("tcp-listen:127.0.0.1:0", false);
+    start_pairs();
+    await_event(COPY_WAITS);
+    assert_string_equal(run.events[0].name, "tcp-listen:127.0.0.1:0");
+    assert_int_equal(sscanf(run.events[0].why, "waiting for a client at 127.0.0.1:%u", &port), 1);
+    run.descriptors++; /* the client, which kit_cleanup closes */
+    peer = kit_connect((uint16_t)port);
+    await_end(0);
+    kit_receive_all(peer, bytes, 5);
+    assert_memory_equal(bytes, "hello", 5);
+    close_run();
+}
+
 /* ---- fans ---- */
 
 static void fan_of_a_file_goes_at_each_ones_pace(void **state)
@@ -804,6 +829,7 @@ int main(void)
         RUN(interruption_leaves_the_old_file),
         RUN(descriptors_that_are_out_are_waited_for),
         RUN(descriptors_that_never_come_are_not_waited_for),
+        RUN(who_waits_for_a_client_says_where),
         RUN(fan_of_a_file_goes_at_each_ones_pace),
         RUN(fan_of_a_pipe_reaches_all),
         RUN(fan_of_a_pipe_drops),

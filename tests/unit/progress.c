@@ -352,6 +352,23 @@ static void hardly_a_terminal(void **state)
     expect(1, 7, 1, "140 MiB");
 }
 
+/* It is not at 100 %: what was stopped has not been copied. */
+static void the_total_of_what_was_stopped(void **state)
+{
+    (void)state;
+    begin(2);
+    for (int i = 0; i < 2; i++) {
+        t.views[i].state = i == 1 ? COPY_COMPLETE : COPY_STOPPED;
+        t.views[i].copied = MIB;
+        t.views[i].size = i == 1 ? MIB : 4 * MIB;
+    }
+    pass(50);
+    expect(3, 50, 3,
+           "in0 -> out0   25 %  1.00 MiB     stopped\n"
+           "in1 -> out1  100 %  1.00 MiB        done\n"
+           "total         40 %  2.00 MiB     stopped");
+}
+
 static void the_total_says_how_many_have_failed(void **state)
 {
     (void)state;
@@ -450,6 +467,7 @@ int main(void)
         cmocka_unit_test_teardown(what_does_not_fit_is_left_out_of_all_lines, end),
         cmocka_unit_test_teardown(those_that_run_are_shown_first, end),
         cmocka_unit_test_teardown(hardly_a_terminal, end),
+        cmocka_unit_test_teardown(the_total_of_what_was_stopped, end),
         cmocka_unit_test_teardown(the_total_says_how_many_have_failed, end),
         cmocka_unit_test_teardown(what_all_share_is_not_repeated, end),
         cmocka_unit_test_teardown(names_are_cut_by_characters, end),

@@ -84,6 +84,8 @@ static void losses_are_counted(void **state)
     assert_string_equal(text_of(&event), "out: detached: it took nothing for too long");
     event.why = "its queue was full";
     assert_string_equal(text_of(&event), "out: detached: its queue was full");
+    event = (struct copy_event){.kind = COPY_WAITS, .name = "fifo", .why = "waiting for a reader"};
+    assert_string_equal(text_of(&event), "fifo: waiting for a reader");
 }
 
 static void files_that_are_followed(void **state)
@@ -95,7 +97,7 @@ static void files_that_are_followed(void **state)
     event.kind = COPY_FILE_REPLACED;
     assert_string_equal(text_of(&event), "log: has been replaced; reading the new file");
     event.kind = COPY_FILE_GONE;
-    assert_string_equal(text_of(&event), "log: is gone; waiting for a file of that name");
+    assert_string_equal(text_of(&event), "log: no file has that name; waiting for one");
 }
 
 /* ---- JSON ---- */
