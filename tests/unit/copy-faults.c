@@ -203,7 +203,7 @@ static const struct call others[] = {
 enum { MOVERS = sizeof movers / sizeof *movers, OTHERS = sizeof others / sizeof *others };
 
 /* How often a call fails once it does: a mishap, and one that lasts. */
-enum { CALLS_MAX = 2000, STEPS_MAX = 1000000, HANGS_S = 20 };
+enum { CALLS_MAX = 2000, STEPS_MAX = 1000000, HANGS_S = 60 };
 static const int stubbornness[] = {1, 20};
 
 /* Does everything once, with the fault armed meanwhile, checks it, and returns 0 or the errno that
@@ -263,7 +263,7 @@ static bool fail_once(scenario_fn *scenario, const char *call, int after, int ti
 
 static void fail_later_and_later(scenario_fn *scenario, const char *call, int times, int error)
 {
-    int step = kit_is_instrumented() ? 5 : 1;
+    int step = kit_is_instrumented() ? 7 : 1;
 
     for (int after = 0; fail_once(scenario, call, after, times, error); after += step)
         assert_true(after < CALLS_MAX);
@@ -299,7 +299,7 @@ static void suffer(scenario_fn *scenario, const struct call *calls, size_t count
 
 /* ---- a move ---- */
 
-enum { SIZE = 6000, HOLE = 1 << 16, WHOLE = SIZE + HOLE + SIZE + HOLE, BUDGET = 7000 };
+enum { SIZE = 6000, HOLE = 1 << 14, WHOLE = SIZE + HOLE + SIZE + HOLE, BUDGET = 7000 };
 enum { A_FILE, A_PIPE, A_SOCKET, A_CAREFUL, KINDS, A_SHARED = KINDS };
 
 static const enum end_kind end_kinds[] = {END_FILE, END_PIPE, END_SOCKET, END_CAREFUL,
