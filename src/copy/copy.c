@@ -101,6 +101,21 @@ static void lose_patience(void *owner)
     be_over(copy);
 }
 
+/* What is ours has failed, not one of the places. */
+static void cannot(struct copy *copy, const struct place *place, int error)
+{
+    const char *why = error == EPERM ? "this system lets no queue be as large as --buffer: see "
+                                       "/proc/sys/fs/pipe-max-size"
+                                     : strerror(error);
+
+    copy->status |= COPY_BROKEN;
+    tell(copy, &(struct copy_event){.kind = COPY_CANNOT,
+                                    .stream = SIZE_MAX,
+                                    .name = place->text,
+                                    .error = error,
+                                    .why = why});
+}
+
 /* ---- the end of a stream ---- */
 
 static unsigned status_of(enum stream_end how)
@@ -287,18 +302,21 @@ static void intake_news(struct stream *intake, enum copy_event_kind kind)
         tell_news(fan->options.owner, intake, fan->streams[0].index, kind);
 }
 
-/* Its destination is a pipe of our own, which fails only when all outlets have. The streams behind
- * it have yet to end. */
+/* Its destination is a pipe of our own, which has no reader any more when all outlets have failed.
+ * The streams behind it have yet to end. */
 static void intake_ended(struct stream *intake, enum stream_end how, int error, const char *why)
 {
     struct fan *fan = intake->owner;
     struct copy *copy = fan->options.owner;
     size_t first = fan->streams[0].index;
 
-    if (how == STREAM_DONE || how == STREAM_DEST_FAILED)
+    if (how == STREAM_DONE || (how == STREAM_DEST_FAILED && error == EPIPE))
         return;
-    tell_end(copy, fan->count == 1 ? first : SIZE_MAX, &copy->pairs[first], STREAM_SOURCE_FAILED,
-             error, why, stream_copied(intake));
+    if (how == STREAM_DEST_FAILED)
+        cannot(copy, copy->pairs[first].source, error);
+    else
+        tell_end(copy, fan->count == 1 ? first : SIZE_MAX, &copy->pairs[first],
+                 STREAM_SOURCE_FAILED, error, why, stream_copied(intake));
 }
 
 /* ---- a merge ---- */
@@ -566,21 +584,6 @@ static int init_streams(struct copy *copy)
         else if (init_fan(copy, i, 1) < 0)
             return -1;
     return 0;
-}
-
-/* What is left is as much as nothing was begun. */
-static void cannot(struct copy *copy, const struct place *place, int error)
-{
-    const char *why = error == EPERM ? "this system lets no queue be as large as --buffer: see "
-                                       "/proc/sys/fs/pipe-max-size"
-                                     : strerror(error);
-
-    copy->status |= COPY_BROKEN;
-    tell(copy, &(struct copy_event){.kind = COPY_CANNOT,
-                                    .stream = SIZE_MAX,
-                                    .name = place->text,
-                                    .error = error,
-                                    .why = why});
 }
 
 static void start_fan(struct copy *copy, struct fan *fan)
