@@ -167,7 +167,7 @@ tests_unit_end_LDFLAGS = -Wl,--wrap=open -Wl,--wrap=stat -Wl,--wrap=fstat -Wl,--
 	-Wl,--wrap=fsync -Wl,--wrap=bind
 
 # What stands between a copy and libc, so that it can be made to fail.
-tests_unit_copy_faults_LDFLAGS = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc \
+tests_unit_copy_faults_LDFLAGS = -Wl,--wrap=malloc -Wl,--wrap=posix_memalign -Wl,--wrap=calloc -Wl,--wrap=realloc \
 	-Wl,--wrap=pipe -Wl,--wrap=fcntl -Wl,--wrap=ioctl -Wl,--wrap=stat -Wl,--wrap=lstat \
 	-Wl,--wrap=fstat -Wl,--wrap=lseek -Wl,--wrap=rename -Wl,--wrap=link -Wl,--wrap=pthread_create \
 	-Wl,--wrap=poll -Wl,--wrap=open -Wl,--wrap=ftruncate -Wl,--wrap=fchmod -Wl,--wrap=fchown \

@@ -103,6 +103,8 @@ static size_t part_of(size_t n)
         return is_failing ? (failed) : __real_##call arguments;                                    \
     }
 
+WRAP_WHOLE(int, posix_memalign, (void **memory, size_t alignment, size_t size),
+           (memory, alignment, size), fault.error)
 WRAP_WHOLE(void *, malloc, (size_t size), (size), NULL)
 WRAP_WHOLE(void *, calloc, (size_t n, size_t size), (n, size), NULL)
 WRAP_WHOLE(void *, realloc, (void *old, size_t size), (old, size), NULL)
@@ -193,6 +195,7 @@ static const struct call movers[] = {
     {"poll", {EINTR, ENOMEM}},
     {"pipe", {EMFILE, ENFILE}},
     {"malloc", {ENOMEM}},
+    {"posix_memalign", {ENOMEM}},
 };
 static const struct call others[] = {
     {"calloc", {ENOMEM}},      {"realloc", {ENOMEM}},      {"stat", {EACCES, EIO, ENOMEM}},
