@@ -242,7 +242,7 @@ static void it_goes_and_another_comes(void **state)
     program = follow("--quiet", "log", "out");
     await("out", "one\n");
     assert_int_equal(unlink(path_of("log")), 0);
-    kit_await_stderr(program, "log: is gone; waiting for a file of that name\n");
+    kit_await_stderr(program, "log: no file has that name; waiting for one\n");
     append("log", "two\n");
     await("out", "one\ntwo\n");
     end_by(program, SIGTERM, NULL);
@@ -254,7 +254,7 @@ static void it_comes_later(void **state)
 
     (void)state;
     program = follow("--quiet", "log", "out");
-    kit_await_stderr(program, "log: is gone; waiting for a file of that name\n");
+    kit_await_stderr(program, "log: no file has that name; waiting for one\n");
     append("log", "one\n");
     await("out", "one\n");
     end_by(program, SIGTERM, NULL);
