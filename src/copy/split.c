@@ -24,9 +24,9 @@
 #include "copy/split.h"
 
 enum {
-    PATIENCE_LEAST = SPLIT_PATIENCE / 100, /* worth a timer */
-    PATIENCE_MOST = SPLIT_PATIENCE / 10,   /* lost in one step */
-    SHARE_MOST = 2,                        /* ones in so many */
+    PATIENCE_LEAST = SPLIT_STALL / 200, /* worth a timer */
+    PATIENCE_MOST = SPLIT_STALL / 20,   /* lost in one step */
+    SHARE_MOST = 2,                     /* ones in so many */
     SHARE_LEAST = 1024
 };
 
@@ -219,7 +219,7 @@ static void split_find_late_ones(struct split *split)
         struct outlet *outlet = link->owner;
 
         if (outlet->is_full && outlet->policy != SPLIT_BLOCK &&
-            (outlet->patience == 0 || now - outlet->full_since >= SPLIT_PATIENCE))
+            (outlet->patience == 0 || now - outlet->full_since >= SPLIT_STALL))
             outlet_be_late(outlet);
     }
 }
@@ -233,7 +233,7 @@ static void split_set_patience(struct split *split)
 
     for (link = split->outlets.next; link->owner; link = link->next) {
         const struct outlet *outlet = link->owner;
-        int64_t stalled = outlet->full_since + SPLIT_PATIENCE;
+        int64_t stalled = outlet->full_since + SPLIT_STALL;
         int64_t left = outlet->patience > PATIENCE_LEAST ? outlet->patience : PATIENCE_LEAST;
         int64_t spent = outlet->patience_at + left;
 

@@ -15,14 +15,15 @@
  *
  * Whoever reads a queue has pauses, and the source may be faster than all of them: of four that are
  * equally fast there is one with a full queue at any time. So an outlet is late when it has taken
- * nothing for SPLIT_PATIENCE, or others have had to wait for it for so long: their queues were
+ * nothing for SPLIT_STALL, or others have had to wait for it for SPLIT_PATIENCE: their queues were
  * empty, and what they could have had was not given to them. Half of the time is forgiven, and each
- * time that it was late half as much: one that stalls costs the others SPLIT_PATIENCE, once; one
- * that is slow soon costs them next to nothing. Where nobody is late the source goes at the pace of
- * all; where all are it is read, and nobody gets it.
+ * time that it was late half as much: one that stalls costs the others SPLIT_STALL, once; one that
+ * is slow soon costs them next to nothing. Where nobody is late the source goes at the pace of all;
+ * where all are it is read, and nobody gets it.
  *
- * A pipe holds pages, not bytes (pipe(7)): what was written to the source in small pieces takes a
- * page of the queue for each piece, so that the queue is full with fewer bytes than its size.
+ * A pipe holds pieces, not bytes (pipe(7)), as many as it has pages. What was written to the source
+ * in small pieces fills a queue with fewer bytes than its size; what was spliced there from a
+ * socket comes in pieces of up to 32 KiB, of which it holds more.
  */
 #ifndef SPLIT_H
 #define SPLIT_H
@@ -31,7 +32,8 @@
 #include "copy/limit.h"
 #include "pollspin/loop.h"
 
-#define SPLIT_PATIENCE (INT64_C(100000000)) /* nanoseconds */
+#define SPLIT_STALL    (INT64_C(200000000))  /* nanoseconds */
+#define SPLIT_PATIENCE (INT64_C(1000000000)) /* the same */
 
 enum split_policy { SPLIT_BLOCK, SPLIT_DROP, SPLIT_DETACH };
 
@@ -101,7 +103,7 @@ int split_start(struct split *split, struct end *source, uint64_t rate, struct l
  * last outlet goes ends with ECANCELED. Does nothing where it is out. */
 void split_remove(struct outlet *outlet);
 
-/* Bytes that wait in its queue: at most its bound; 0 where it is out. */
+/* Bytes that wait in its queue: about its bound where it is full; 0 where it is out. */
 uint64_t outlet_queued(const struct outlet *outlet);
 
 /* Stops, and takes every outlet out. Does nothing where it is not started and has none. */

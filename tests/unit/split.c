@@ -335,7 +335,7 @@ static void all_wait_for_one(void **state)
     fill(&fixture, other);
     assert_int_equal(outlet_queued(&stalled->outlet), QUEUE);
     assert_true(other->words * WORD >= QUEUE);
-    assert_true(turns_for(fixture.loop, 2 * SPLIT_PATIENCE) <= 3);
+    assert_true(turns_for(fixture.loop, 2 * SPLIT_STALL) <= 3);
     assert_int_equal(stalled->times_late, 0);
     finish(&fixture);
     assert_complete(&fixture, stalled);
