@@ -135,12 +135,15 @@ static void feed_all(struct feed *feeds, size_t count)
     int64_t deadline = clock_now() + KIT_DEADLINE_NS;
     struct pollfd asked[FEEDS];
 
-    for (size_t left = 1; left > 0;) {
-        left = 0;
+    for (;;) {
+        size_t left = 0;
+
         for (size_t i = 0; i < count; i++) {
             asked[i] = (struct pollfd){.fd = feeds[i].fd, .events = POLLOUT};
             left += feeds[i].fd >= 0;
         }
+        if (left == 0)
+            return;
         assert_true(poll(asked, (nfds_t)count, 1000) >= 0);
         for (size_t i = 0; i < count; i++)
             if (asked[i].fd >= 0 && asked[i].revents)
