@@ -295,6 +295,7 @@ static unsigned run(struct program *program)
     }
     if (program->has_display)
         display_fini(&program->display);
+    signal(SIGUSR1, SIG_IGN); /* or it would end the program once the loop has given it back */
     return status | copy_status(program->copy) | tell_total(program);
 }
 
