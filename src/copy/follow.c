@@ -9,6 +9,8 @@
  *     written to the old file in between would be lost
  *   - close(2) of a queue of inotify(7) waits for the kernel's other readers, up to 20 ms: so the
  *     watches outlast the news
+ *   - a file may say that it is longer than can be read: each of sysfs(5) says that it is a page
+ *     long. Told at once each time, that would be a loop without end
  *   - those watch a file, not a name, and a folder that was made anew is another one: both begin
  *     anew when the name is another file's
  */
@@ -68,8 +70,10 @@ static void follow_watch_named(struct follow *follow, const struct stat *named)
 
 static void follow_tell(struct follow *follow, enum follow_news news)
 {
-    if (news != FOLLOW_GONE)
+    if (news != FOLLOW_GONE) {
         follow->fd = -1;
+        follow->grew_at = news == FOLLOW_GREW ? follow->offset : -1;
+    }
     follow->on_news(follow->owner, news);
 }
 
@@ -134,7 +138,8 @@ static void follow_on_change(void *owner, unsigned changes)
 
 void follow_init(struct follow *follow, struct loop *loop, follow_fn *on_news, void *owner)
 {
-    *follow = (struct follow){.loop = loop, .fd = -1, .on_news = on_news, .owner = owner};
+    *follow =
+        (struct follow){.loop = loop, .fd = -1, .grew_at = -1, .on_news = on_news, .owner = owner};
     file_watch_init(&follow->file, follow_on_change, follow);
     file_watch_init(&follow->folder, follow_on_change, follow);
     timer_init(&follow->look, loop, follow_look, follow);
@@ -147,12 +152,14 @@ void follow_start(struct follow *follow, const char *path, int fd, int64_t offse
     follow->fd = fd;
     follow->offset = offset;
     (void)timer_every(&follow->look, FOLLOW_PERIOD); /* without memory the watches are left */
-    deferred_call(&follow->again);
+    if (offset != follow->grew_at)
+        deferred_call(&follow->again);
 }
 
 void follow_stop(struct follow *follow)
 {
     follow->fd = -1;
+    follow->grew_at = -1;
     follow->is_watched = false;
     file_watch_stop(&follow->file);
     file_watch_stop(&follow->folder);

@@ -19,7 +19,8 @@
 #include "pollspin/loop.h"
 
 enum follow_news {
-    FOLLOW_GREW,     /* it is longer than was read */
+    FOLLOW_GREW,     /* it is longer than was read, or says so: those of sysfs are not. Where it
+                        is started again at the same offset, this is told a second later */
     FOLLOW_CUT,      /* it is shorter than was read: read it from its beginning */
     FOLLOW_REPLACED, /* its name is another file's now, which is not empty: open that, from its
                         beginning; nothing more is expected of the old one, whose end has been
@@ -34,6 +35,7 @@ struct follow {
     const char *path; /* borrowed */
     int fd;           /* the file that is read, borrowed; -1 while nothing is told */
     int64_t offset;   /* up to where it was read */
+    int64_t grew_at;  /* ... when FOLLOW_GREW was last told; -1: something else was */
     bool is_gone;
     bool is_watched; /* or would be, if the system could: the file that this is */
     dev_t device;

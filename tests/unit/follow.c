@@ -488,6 +488,52 @@ static void a_file_whose_size_is_a_lie(void **state)
     end(&fixture);
 }
 
+/* What it says to have cannot be read, so it rests where it did. */
+static void a_file_that_says_it_is_longer(void **state)
+{
+    struct fixture fixture;
+
+    append("log", "old\n");
+    begin(&fixture, *state, "log");
+    settle(&fixture);
+    follow_start(&fixture.follow, fixture.path, fixture.fd, 2);
+    expect(&fixture, "g");
+    for (int i = 0; i < 3; i++) {
+        follow_start(&fixture.follow, fixture.path, fixture.fd, 2);
+        if (!fixture.is_looking) {
+            timer_stop(&fixture.follow.look);
+            expect(&fixture, "");
+            append("log", "more\n");
+        }
+        expect(&fixture, "g");
+    }
+    follow_start(&fixture.follow, fixture.path, fixture.fd, 3);
+    timer_stop(&fixture.follow.look);
+    expect(&fixture, "g");
+    end(&fixture);
+}
+
+/* It has nothing to do with what the one before has said. */
+static void the_next_file_says_it_is_longer(void **state)
+{
+    struct fixture fixture;
+
+    append("log", "old\n");
+    append("next", "new\n");
+    begin(&fixture, *state, "log");
+    settle(&fixture);
+    follow_start(&fixture.follow, fixture.path, fixture.fd, 2);
+    expect(&fixture, "g");
+    rest(&fixture);
+    move("next", "log");
+    expect(&fixture, "r");
+    reopen(&fixture);
+    follow_start(&fixture.follow, fixture.path, fixture.fd, 2);
+    timer_stop(&fixture.follow.look);
+    expect(&fixture, "g");
+    end(&fixture);
+}
+
 /* ---- what it costs ---- */
 
 static void the_loop_sleeps_meanwhile(void **state)
@@ -536,6 +582,8 @@ int main(void)
         BOTH(a_name_without_a_folder),
         LOOKING(its_folder_is_made_anew),
         LOOKING(a_file_whose_size_is_a_lie),
+        BOTH(a_file_that_says_it_is_longer),
+        BOTH(the_next_file_says_it_is_longer),
         WATCHING(the_loop_sleeps_meanwhile),
     };
 
