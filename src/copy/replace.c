@@ -263,23 +263,50 @@ static int replace_set_path(struct replace *replace, const char *path)
     return replace->path ? 0 : -1;
 }
 
+static int replace_open_folder(const char *path)
+{
+    size_t length = folder_length(path);
+    char *folder = length > 0 ? strndup(path, length) : strdup(".");
+    int fd = folder ? replace_open_again(folder, O_RDONLY | O_DIRECTORY, 0) : -1;
+    int error = errno;
+
+    free(folder);
+    errno = error;
+    return fd;
+}
+
+/* Only a name that is new to the folder makes it one to be synced. */
+static int replace_keep_folder(struct replace *replace, bool in_place)
+{
+    if (!(replace->flags & REPLACE_SYNC) || (in_place && !replace->is_new))
+        return 0;
+    replace->folder = replace_open_folder(replace->path);
+    return replace->folder < 0 ? -1 : 0;
+}
+
+/* The folder comes first: where that fails, nothing is made or truncated yet. */
+static int replace_open_file(struct replace *replace)
+{
+    bool in_place = replace->flags & (REPLACE_IN_PLACE | REPLACE_APPEND);
+
+    if (replace_keep_folder(replace, in_place) < 0)
+        return -1;
+    return in_place ? replace_open_in_place(replace) : replace_open_temporary(replace);
+}
+
 void replace_init(struct replace *replace)
 {
-    *replace = (struct replace){.fd = -1};
+    *replace = (struct replace){.fd = -1, .folder = -1};
 }
 
 int replace_open(struct replace *replace, const char *path, unsigned flags)
 {
-    bool in_place;
-
     assert(replace->fd < 0);
     replace_init(replace);
     replace->flags = flags;
-    if (replace_set_path(replace, path) == 0 && replace_look(replace) == 0) {
-        in_place = replace->flags & (REPLACE_IN_PLACE | REPLACE_APPEND);
-        if ((in_place ? replace_open_in_place(replace) : replace_open_temporary(replace)) == 0)
-            return 0;
-    }
+    if (replace_set_path(replace, path) == 0 && replace_look(replace) == 0 &&
+        replace_open_file(replace) == 0)
+        return 0;
     replace_abort(replace);
     return -1;
 }
@@ -357,34 +384,17 @@ static int replace_sync(int fd)
     return result;
 }
 
-static int replace_open_folder(const char *path)
+static int replace_sync_file(const struct replace *replace)
 {
-    size_t length = folder_length(path);
-    char *folder = length > 0 ? strndup(path, length) : strdup(".");
-    int fd = folder ? replace_open_again(folder, O_RDONLY | O_DIRECTORY, 0) : -1;
-    int error = errno;
-
-    free(folder);
-    errno = error;
-    return fd;
-}
-
-/* Syncs the file, and opens the folder, while all can still be undone. */
-static int replace_sync_file(const struct replace *replace, int *folder)
-{
-    if (!(replace->flags & REPLACE_SYNC))
-        return 0;
-    if (replace_sync(replace->fd) < 0)
-        return -1;
-    if (replace->temporary || replace->is_new)
-        *folder = replace_open_folder(replace->path);
-    return *folder < 0 && (replace->temporary || replace->is_new) ? -1 : 0;
+    return replace->flags & REPLACE_SYNC ? replace_sync(replace->fd) : 0;
 }
 
 /* EINVAL: this file system syncs no folders. */
-static int replace_sync_folder(int folder)
+static int replace_sync_folder(const struct replace *replace)
 {
-    return replace_sync(folder) < 0 && errno != EINVAL ? -1 : 0;
+    if (replace->folder < 0 || replace_sync(replace->folder) == 0)
+        return 0;
+    return errno == EINVAL ? 0 : -1;
 }
 
 /* close(2) lets go of the descriptor also where it fails. */
@@ -450,18 +460,12 @@ static int replace_take_name(struct replace *replace)
 
 int replace_commit(struct replace *replace)
 {
-    int folder = -1;
     int result = -1;
-    int error;
 
     assert(replace->fd >= 0);
-    if (replace_dress(replace) == 0 && replace_sync_file(replace, &folder) == 0 &&
+    if (replace_dress(replace) == 0 && replace_sync_file(replace) == 0 &&
         replace_close(replace) == 0 && replace_take_name(replace) == 0)
-        result = folder < 0 ? 0 : replace_sync_folder(folder);
-    error = errno;
-    if (folder >= 0)
-        close(folder);
-    errno = error;
+        result = replace_sync_folder(replace);
     replace_abort(replace);
     return result;
 }
@@ -472,6 +476,8 @@ void replace_abort(struct replace *replace)
 
     if (replace->fd >= 0)
         close(replace->fd);
+    if (replace->folder >= 0)
+        close(replace->folder);
     if (replace->temporary)
         unlink(replace->temporary);
     free(replace->path);

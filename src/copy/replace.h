@@ -25,7 +25,8 @@ enum {
 };
 
 struct replace {
-    int fd; /* to be written; -1 before replace_open, and after commit and abort */
+    int fd;     /* to be written; -1 before replace_open, and after commit and abort */
+    int folder; /* REPLACE_SYNC: to be synced when the name is there; -1: no name comes */
     unsigned flags;
     char *path;      /* the name it will have, links resolved; NULL where fd is -1 */
     char *temporary; /* the one that it has; NULL: it has its own already */
@@ -40,7 +41,9 @@ void replace_init(struct replace *replace);
 /* Starts: nothing is changed under PATH itself but with IN_PLACE and APPEND. PATH is a regular file
  * or does not exist. Returns 0, or -1 with errno as open(2); EEXIST: NO_CLOBBER; EINVAL: it is
  * neither; EACCES also where the folder cannot be written, though the file could: IN_PLACE can do
- * that. A file without a name, which only /proc leads to, is written in place whatever the flags.
+ * that. With SYNC the folder is opened, too, so that no descriptor is needed at the end: it must
+ * be readable. A file without a name, which only /proc leads to, is written in place whatever the
+ * flags.
  */
 int replace_open(struct replace *replace, const char *path, unsigned flags);
 

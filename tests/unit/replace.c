@@ -761,7 +761,8 @@ static void whatever_fails_harms_nothing(void **state)
         {"open", 0, ENOSPC, 0},
         {"open", 0, EMFILE, REPLACE_IN_PLACE},
         {"open", 0, EDQUOT, REPLACE_APPEND},
-        {"open", 1, EACCES, REPLACE_SYNC},
+        {"open", 0, EACCES, REPLACE_SYNC},
+        {"open", 1, EMFILE, REPLACE_SYNC},
         {"fstat", 0, EIO, 0},
         {"fchmod", 0, EPERM, 0},
         {"fchmod", 0, EIO, 0},
@@ -784,6 +785,7 @@ static void whatever_fails_leaves_no_new_file(void **state)
 {
     static const struct fault_case cases[] = {
         {"open", 0, EROFS, REPLACE_NO_CLOBBER},
+        {"open", 0, EMFILE, REPLACE_SYNC | REPLACE_IN_PLACE},
         {"link", 0, EIO, REPLACE_NO_CLOBBER},
         {"link", 0, ENOSPC, REPLACE_NO_CLOBBER | REPLACE_SYNC},
         {"close", 0, EDQUOT, REPLACE_NO_CLOBBER},
@@ -837,6 +839,46 @@ static void an_interrupted_call_is_made_again(void **state)
         assert_int_equal(names_in("."), 1);
         assert_int_equal(unlink("out"), 0);
     }
+}
+
+/* Who waits for descriptors can be started later; who has copied all cannot. */
+static void no_descriptor_is_needed_at_the_end(void **state)
+{
+    static const unsigned more[] = {0, REPLACE_NO_CLOBBER, REPLACE_IN_PLACE, REPLACE_APPEND};
+    int descriptors = kit_descriptors(getpid());
+    struct replace replace;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(more); i++) {
+        replace_init(&replace);
+        assert_int_equal(replace_open(&replace, "out", REPLACE_SYNC | more[i]), 0);
+        write_to(replace.fd, NEW);
+        set_fault("open", 0, EMFILE);
+        assert_int_equal(replace_commit(&replace), 0);
+        assert_int_equal(fault.count, 0);
+        set_fault(NULL, 0, 0);
+        assert_holds("out", NEW);
+        assert_int_equal(kit_descriptors(getpid()), descriptors);
+        assert_int_equal(unlink("out"), 0);
+    }
+}
+
+/* Only a new name needs the folder, which may be one that nobody may read. */
+static void a_file_of_old_needs_no_folder(void **state)
+{
+    struct replace replace;
+
+    (void)state;
+    make("out", OLD, 0640);
+    replace_init(&replace);
+    assert_int_equal(replace_open(&replace, "out", REPLACE_SYNC | REPLACE_IN_PLACE), 0);
+    assert_int_equal(replace.folder, -1);
+    replace_abort(&replace);
+    replace_init(&replace);
+    assert_int_equal(replace_open(&replace, "out", REPLACE_SYNC), 0);
+    assert_true(replace.folder >= 0);
+    replace_abort(&replace);
+    assert_int_equal(replace.folder, -1);
 }
 
 /* Too late to be undone: the file is there, whole, and the error is told. */
@@ -912,6 +954,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_owner_that_cannot_be_given_for_another_reason, begin,
                                         end),
         cmocka_unit_test_setup_teardown(an_interrupted_call_is_made_again, begin, end),
+        cmocka_unit_test_setup_teardown(no_descriptor_is_needed_at_the_end, begin, end),
+        cmocka_unit_test_setup_teardown(a_file_of_old_needs_no_folder, begin, end),
         cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_synced, begin, end),
         cmocka_unit_test_setup_teardown(a_temporary_name_that_cannot_be_removed, begin, end),
         cmocka_unit_test_setup_teardown(a_link_that_cannot_be_looked_behind, begin, end),
