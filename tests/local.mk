@@ -162,6 +162,9 @@ tests_unit_child_LDFLAGS = -Wl,--wrap=syscall,--wrap=waitid
 tests_unit_file_watch_LDFLAGS = -Wl,--wrap=inotify_add_watch
 tests_unit_follow_LDFLAGS = -Wl,--wrap=inotify_add_watch
 
+# To be a network that forbids, and a file that has nothing now.
+tests_unit_move_LDFLAGS = -Wl,--wrap=kernel_splice -Wl,--wrap=pread
+
 # To put another file in the place of one that is about to be opened, and to have a disk.
 tests_unit_end_LDFLAGS = -Wl,--wrap=open -Wl,--wrap=stat -Wl,--wrap=fstat -Wl,--wrap=close \
 	-Wl,--wrap=fsync -Wl,--wrap=bind
