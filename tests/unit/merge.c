@@ -502,6 +502,7 @@ static void it_stops_before_an_end_is_told(void **state)
     close_feeder(feeder);
     while (!feeder->source.at_end)
         assert_int_equal(loop_turn(fixture.loop), 0);
+    assert_int_equal(loop_look(fixture.loop), 0); /* it is to be told in the next turn */
     merge_stop(&fixture.merge);
     assert_true(turns_for(fixture.loop, 20 * CLOCK_MILLISECOND) <= 3);
     assert_false(feeder->is_over);

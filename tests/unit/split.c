@@ -389,6 +389,7 @@ static void one_that_stalls_misses(void **state)
     assert_int_equal(stalled->words * WORD, QUEUE);
     assert_int_equal(stalled->outlet.gaps, 1);
     assert_int_equal(stalled->times_late, 1);
+    assert_int_equal(stalled->outlet.share, 4); /* it is forgiven less from now on */
     end(&fixture);
 }
 
