@@ -58,7 +58,8 @@ struct copy {
 
 static void tell(struct copy *copy, const struct copy_event *event)
 {
-    copy->on_event(copy->owner, event);
+    if (!copy->is_over || event->kind == COPY_ENDED)
+        copy->on_event(copy->owner, event);
 }
 
 static void end(void *owner)
@@ -68,52 +69,6 @@ static void end(void *owner)
     timer_stop(&copy->patience);
     tell(copy,
          &(struct copy_event){.kind = COPY_ENDED, .stream = SIZE_MAX, .bytes = copy_total(copy)});
-}
-
-/* Memory may have been out before all of them were made. */
-static void stop_all(struct copy *copy)
-{
-    for (size_t i = 0; i < copy->count; i++)
-        if (copy->streams[i].loop)
-            stream_stop(&copy->streams[i]);
-    for (size_t i = 0; i < copy->fan_count; i++)
-        fan_fini(&copy->fans[i]);
-    if (copy->gather) {
-        copy->gathered = stream_copied(&copy->gather->outlet);
-        gather_fini(copy->gather);
-    }
-}
-
-static void be_over(struct copy *copy)
-{
-    if (copy->is_over)
-        return;
-    copy->is_over = true;
-    copy->live = 0;
-    deferred_call(&copy->end);
-}
-
-static void lose_patience(void *owner)
-{
-    struct copy *copy = owner;
-
-    stop_all(copy);
-    be_over(copy);
-}
-
-/* What is ours has failed, not one of the places. */
-static void cannot(struct copy *copy, const struct place *place, int error)
-{
-    const char *why = error == EPERM ? "this system lets no queue be as large as --buffer: see "
-                                       "/proc/sys/fs/pipe-max-size"
-                                     : strerror(error);
-
-    copy->status |= COPY_BROKEN;
-    tell(copy, &(struct copy_event){.kind = COPY_CANNOT,
-                                    .stream = SIZE_MAX,
-                                    .name = place->text,
-                                    .error = error,
-                                    .why = why});
 }
 
 /* ---- the end of a stream ---- */
@@ -164,6 +119,128 @@ static void tell_end(struct copy *copy, size_t index, const struct pair *pair, e
     tell(copy, &event);
 }
 
+/* ---- the end of all ---- */
+
+static void tell_lost(struct copy *copy, enum copy_event_kind kind, size_t index,
+                      const struct place *place, uint64_t bytes, uint64_t lines)
+{
+    if (bytes == 0 && lines == 0)
+        return;
+    copy->status |= COPY_LOST;
+    tell(copy,
+         &(struct copy_event){
+             .kind = kind, .stream = index, .name = place->text, .bytes = bytes, .lines = lines});
+}
+
+static void tell_lost_of_outlet(struct copy *copy, size_t i)
+{
+    const struct fan *fan = copy->fan_of[i];
+    const struct outlet *outlet = fan_outlet(fan, (size_t)(&copy->streams[i] - fan->streams));
+
+    tell_lost(copy, COPY_DROPPED, i, copy->pairs[i].dest, outlet->dropped, 0);
+}
+
+static void tell_lost_of_source(struct copy *copy, size_t i)
+{
+    const struct merge_source *source = gather_source(copy->gather, i);
+    const struct place *place = copy->pairs[i].source;
+
+    tell_lost(copy, COPY_DROPPED, i, place, source->dropped_bytes, source->dropped_lines);
+    tell_lost(copy, COPY_CUT, i, place, 0, source->cut_lines);
+}
+
+/* The crew may have ended its destination before it could be told to leave it. */
+static void tell_stopped(struct copy *copy, const struct stream *stream, size_t i,
+                         const struct pair *pair)
+{
+    if (stream->state == COPY_COMPLETE)
+        tell_end(copy, i, pair, STREAM_DONE, 0, NULL, stream_copied(stream));
+    else if (stream->state == COPY_FAILED)
+        tell_end(copy, i, pair, STREAM_DEST_FAILED, stream->finish_error,
+                 strerror(stream->finish_error), stream_copied(stream));
+}
+
+/* Memory may have been out before it was made. */
+static void stop_stream(struct copy *copy, size_t i, void (*stop)(struct stream *stream))
+{
+    struct stream *stream = &copy->streams[i];
+
+    if (!stream->loop || stream_has_ended(stream))
+        return;
+    if (copy->fan_of[i])
+        tell_lost_of_outlet(copy, i);
+    stop(stream);
+    tell_stopped(copy, stream, i, &copy->pairs[i]);
+}
+
+static void stop_gather(struct copy *copy)
+{
+    struct stream *outlet = &copy->gather->outlet;
+
+    for (size_t i = 0; i < copy->count; i++)
+        if (gather_source(copy->gather, i)->merge)
+            tell_lost_of_source(copy, i);
+    if (!stream_has_ended(outlet)) {
+        stream_stop(outlet);
+        tell_stopped(copy, outlet, SIZE_MAX, &copy->pairs[0]);
+    }
+    copy->gathered = stream_copied(outlet);
+    gather_fini(copy->gather);
+}
+
+static void stop_all(struct copy *copy)
+{
+    for (size_t i = 0; i < copy->count; i++)
+        stop_stream(copy, i, stream_stop);
+    for (size_t i = 0; i < copy->fan_count; i++)
+        fan_fini(&copy->fans[i]);
+    if (copy->gather && copy->gather->sources)
+        stop_gather(copy);
+}
+
+static void be_over(struct copy *copy)
+{
+    if (copy->is_over)
+        return;
+    copy->is_over = true;
+    copy->live = 0;
+    deferred_call(&copy->end);
+}
+
+static void stop(void *owner)
+{
+    struct copy *copy = owner;
+
+    stop_all(copy);
+    be_over(copy);
+}
+
+static void stop_on_error(struct copy *copy)
+{
+    if (copy->options.stops_on_error && !copy->is_over)
+        stop(copy);
+}
+
+/* What is ours has failed, not one of the places. */
+static void cannot(struct copy *copy, const struct place *place, int error)
+{
+    const char *why = strerror(error);
+
+    if (error == EPERM)
+        why = "this system lets no queue be as large as --buffer: see /proc/sys/fs/pipe-max-size";
+    if (error == ENOSYS)
+        why = "this system has no tee(2), which --fan of a pipe and --slow=drop need";
+    copy->status |= COPY_BROKEN;
+    tell(copy, &(struct copy_event){.kind = COPY_CANNOT,
+                                    .stream = SIZE_MAX,
+                                    .name = place->text,
+                                    .error = error,
+                                    .why = why});
+    stop_on_error(copy);
+}
+
+/* ---- descriptors that are out ---- */
+
 static void start_stream(struct copy *copy, size_t i)
 {
     stream_start(&copy->streams[i], copy->pairs[i].source, copy->pairs[i].dest);
@@ -183,20 +260,21 @@ static void feed_starved(struct copy *copy)
         feed_one(copy);
 }
 
-/* One that had nobody beside it will never have more descriptors, nor will the others. */
+/* What it held is another's then. */
 static void give_up_starved(struct copy *copy)
 {
-    while (copy->starved_count > 0) {
-        size_t i = copy->starved[--copy->starved_count];
+    size_t i = copy->starved[--copy->starved_count];
 
-        copy->live--;
-        tell_end(copy, i, &copy->pairs[i], STREAM_STARVED, EMFILE, strerror(EMFILE), 0);
-    }
+    stream_stop(&copy->streams[i]);
+    copy->live--;
+    tell_end(copy, i, &copy->pairs[i], STREAM_STARVED, EMFILE, strerror(EMFILE), 0);
+    stop_on_error(copy);
     if (copy->live == 0)
         be_over(copy);
 }
 
-/* It has none open now; nor has any other, where all had the half of what they need. */
+/* Nobody may be running at all, where each has one of the two descriptors that it needs. Then one
+ * is tried alone; where that does not help it is given up. */
 static void starve(struct copy *copy, size_t i)
 {
     copy->starved[copy->starved_count++] = i;
@@ -204,7 +282,7 @@ static void starve(struct copy *copy, size_t i)
         return;
     if (copy->is_alone)
         give_up_starved(copy);
-    else
+    if (copy->starved_count > 0 && !copy->is_over)
         feed_one(copy);
 }
 
@@ -213,11 +291,10 @@ static void leave(struct copy *copy, bool has_failed)
     if (copy->is_over)
         return;
     copy->live--;
-    if (has_failed && copy->options.stops_on_error) {
-        stop_all(copy);
-        be_over(copy);
+    if (has_failed)
+        stop_on_error(copy);
+    if (copy->is_over)
         return;
-    }
     feed_starved(copy);
     if (copy->live == 0)
         be_over(copy);
@@ -272,17 +349,10 @@ static void fan_stream_ended(struct stream *stream, enum stream_end how, int err
 {
     struct fan *fan = stream->owner;
     struct copy *copy = fan->options.owner;
-    const struct outlet *outlet = fan_outlet(fan, (size_t)(stream - fan->streams));
-    const struct pair *pair = &copy->pairs[stream->index];
+    size_t i = stream->index;
 
-    if (outlet->dropped > 0) {
-        copy->status |= COPY_LOST;
-        tell(copy, &(struct copy_event){.kind = COPY_DROPPED,
-                                        .stream = stream->index,
-                                        .name = pair->dest->text,
-                                        .bytes = outlet->dropped});
-    }
-    tell_end(copy, stream->index, pair, how, error, why, stream_copied(stream));
+    tell_lost_of_outlet(copy, i);
+    tell_end(copy, i, &copy->pairs[i], how, error, why, stream_copied(stream));
     leave(copy, how != STREAM_DONE);
 }
 
@@ -317,6 +387,7 @@ static void intake_ended(struct stream *intake, enum stream_end how, int error, 
     else
         tell_end(copy, fan->count == 1 ? first : SIZE_MAX, &copy->pairs[first],
                  STREAM_SOURCE_FAILED, error, why, stream_copied(intake));
+    stop_on_error(copy);
 }
 
 /* ---- a merge ---- */
@@ -333,10 +404,8 @@ static void merge_source_ended(struct stream *stream, enum stream_end how, int e
         how = STREAM_SOURCE_FAILED; /* a pipe of our own: all that is told of is the source */
     tell_end(copy, stream->index, &copy->pairs[stream->index], how, error, why,
              stream_copied(stream));
-    if (how != STREAM_DONE && copy->options.stops_on_error && !copy->is_over) {
-        stop_all(copy);
-        be_over(copy);
-    }
+    if (how != STREAM_DONE)
+        stop_on_error(copy);
 }
 
 static void merge_source_news(struct stream *stream, enum copy_event_kind kind)
@@ -357,26 +426,11 @@ static void merge_outlet_news(struct stream *outlet, enum copy_event_kind kind)
 static void source_merged(void *owner, size_t index, int error)
 {
     struct copy *copy = owner;
-    const struct merge_source *source = gather_source(copy->gather, index);
-    struct copy_event event = {.stream = index, .name = copy->pairs[index].source->text};
 
     if (error != 0)
         tell_end(copy, index, &copy->pairs[index], STREAM_SOURCE_FAILED, error, strerror(error),
                  stream_copied(&copy->streams[index]));
-    if (source->dropped_lines > 0) {
-        event.kind = COPY_DROPPED;
-        event.bytes = source->dropped_bytes;
-        event.lines = source->dropped_lines;
-        tell(copy, &event);
-    }
-    if (source->cut_lines > 0) {
-        event.kind = COPY_CUT;
-        event.bytes = 0;
-        event.lines = source->cut_lines;
-        tell(copy, &event);
-    }
-    if (source->dropped_lines > 0 || source->cut_lines > 0)
-        copy->status |= COPY_LOST;
+    tell_lost_of_source(copy, index);
 }
 
 static void merge_outlet_ended(struct stream *outlet, enum stream_end how, int error,
@@ -412,7 +466,7 @@ struct copy *copy_new(struct loop *loop, const struct copy_options *options,
     copy->on_event = on_event;
     copy->owner = owner;
     deferred_init(&copy->end, loop, end, copy);
-    timer_init(&copy->patience, loop, lose_patience, copy);
+    timer_init(&copy->patience, loop, stop, copy);
     return copy;
 }
 
@@ -593,8 +647,8 @@ static void start_fan(struct copy *copy, struct fan *fan)
 
     if (fan_start(fan, source, copy->pairs[first].dest) == 0)
         return;
-    cannot(copy, source, errno);
     copy->live -= fan->count;
+    cannot(copy, source, errno);
 }
 
 static void start_all(struct copy *copy)
@@ -602,12 +656,12 @@ static void start_all(struct copy *copy)
     copy->live = copy->is_merge ? 1 : copy->count;
     if (copy->gather &&
         gather_start(copy->gather, copy->pairs[0].dest, copy->pairs[0].source) < 0) {
-        cannot(copy, copy->pairs[0].dest, errno);
         copy->live = 0;
+        cannot(copy, copy->pairs[0].dest, errno);
     }
-    for (size_t i = 0; i < copy->fan_count; i++)
+    for (size_t i = 0; i < copy->fan_count && !copy->is_over; i++)
         start_fan(copy, &copy->fans[i]);
-    for (size_t i = 0; i < copy->count && !copy->gather; i++)
+    for (size_t i = 0; i < copy->count && !copy->gather && !copy->is_over; i++)
         if (!copy->fan_of[i])
             start_stream(copy, i);
     if (copy->live == 0)
@@ -644,13 +698,11 @@ void copy_interrupt(struct copy *copy)
     copy->status |= COPY_INTERRUPTED;
     for (size_t i = 0; i < copy->count && copy->options.follows && !copy->gather; i++)
         if (!copy->fan_of[i])
-            stream_end_following(&copy->streams[i]);
-    if (is_drying) {
+            stop_stream(copy, i, stream_end_following);
+    if (is_drying)
         dry_up(copy);
-        return;
-    }
-    stop_all(copy);
-    be_over(copy);
+    else
+        stop(copy);
 }
 
 /* ---- looking ---- */
@@ -704,6 +756,7 @@ void copy_free(struct copy *copy)
 {
     if (!copy)
         return;
+    copy->is_over = true; /* nothing more is told */
     if (copy->streams)
         stop_all(copy);
     deferred_stop(&copy->end);

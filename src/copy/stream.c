@@ -52,14 +52,20 @@ static void end_with(struct stream *stream, enum stream_end how, int error, cons
     stream->options.on_end(stream, how, error, why ? why : strerror(error));
 }
 
-/* Descriptors are out, and it can be tried again: nobody sees that the source is closed meanwhile,
- * as a writer of a fifo would. */
 static bool is_starved(const struct stream *stream, int error)
 {
-    enum end_kind kind = stream->sources[stream->reading].kind;
+    return (error == EMFILE || error == ENFILE) && stream->source_place && stream->dest_place;
+}
 
-    return (error == EMFILE || error == ENFILE) && stream->source_place && stream->dest_place &&
-           (kind == END_FILE || kind == END_NONE);
+/* A file of its own is closed, so that others can have its descriptor. Anything else stays open: a
+ * writer would see a fifo close, and the offset of a file that is shared is measured once. */
+static void starve(struct stream *stream, int error, const char *why)
+{
+    timer_stop(&stream->waits);
+    end_close(&stream->dest, -1);
+    if (source_of(stream)->kind == END_FILE && stream->source_place->kind == PLACE_PATH)
+        end_close(source_of(stream), -1);
+    stream->options.on_end(stream, STREAM_STARVED, error, why);
 }
 
 static void fail_to_open(struct stream *stream, enum stream_end how, int error, const char *why)
@@ -68,7 +74,10 @@ static void fail_to_open(struct stream *stream, enum stream_end how, int error, 
 
     strncpy(copy, why, sizeof copy - 1);
     copy[sizeof copy - 1] = '\0';
-    end_with(stream, is_starved(stream, error) ? STREAM_STARVED : how, error, copy);
+    if (is_starved(stream, error))
+        starve(stream, error, copy);
+    else
+        end_with(stream, how, error, copy);
 }
 
 static void finish_dest(void *owner)
@@ -76,6 +85,7 @@ static void finish_dest(void *owner)
     struct stream *stream = owner;
 
     stream->finish_error = end_finish(&stream->dest) < 0 ? errno : 0;
+    stream->is_finished = true;
 }
 
 static void dest_finished(void *owner)
@@ -131,13 +141,15 @@ static void start_pump(struct stream *stream)
     struct end *source = source_of(stream);
     int refused = -1;
     char why[256];
+    int error;
 
     stream->size = source->size;
     stream->state = COPY_RUNNING;
     if (pump_start(&stream->pump, source, &stream->dest, &stream->options.pump, &refused) == 0)
         return;
-    poller_explain(loop_poller(stream->loop), refused, errno, why, sizeof why);
-    end_with(stream, refused == source->fd ? STREAM_SOURCE_FAILED : STREAM_DEST_FAILED, errno, why);
+    error = errno;
+    poller_explain(loop_poller(stream->loop), refused, error, why, sizeof why);
+    end_with(stream, refused == source->fd ? STREAM_SOURCE_FAILED : STREAM_DEST_FAILED, error, why);
 }
 
 /* ---- opening ---- */
@@ -154,9 +166,14 @@ static void expect_to_wait(struct stream *stream, const struct place *place)
     timer_after(&stream->waits, place->kind == PLACE_LISTEN ? 0 : waits_ns);
 }
 
+/* What has failed already does not wait. */
 static void tell_waits(void *owner)
 {
-    tell(owner, COPY_WAITS);
+    char what[256];
+
+    stream_describe(owner, what, sizeof what);
+    if (*what != '\0')
+        tell(owner, COPY_WAITS);
 }
 
 static void dest_opened(void *owner, int error, const char *why)
@@ -321,7 +338,7 @@ void stream_start(struct stream *stream, const struct place *source, const struc
     stream->state = COPY_OPENING;
     stream->source_place = source;
     stream->dest_place = dest;
-    if (!source) {
+    if (!source || source_of(stream)->kind != END_NONE) {
         open_dest(stream);
         return;
     }
@@ -334,19 +351,27 @@ void stream_doom(struct stream *stream)
     stream->is_doomed = true;
 }
 
-static bool is_running(const struct stream *stream)
+bool stream_has_ended(const struct stream *stream)
 {
-    return stream->state < COPY_COMPLETE;
+    return stream->state >= COPY_COMPLETE;
+}
+
+/* The crew may have ended the destination before it could be told to leave it. */
+static enum copy_state state_of_stopped(const struct stream *stream)
+{
+    if (!stream->is_finished)
+        return COPY_STOPPED;
+    return stream->finish_error == 0 ? COPY_COMPLETE : COPY_FAILED;
 }
 
 void stream_stop(struct stream *stream)
 {
-    if (!is_running(stream))
+    if (stream_has_ended(stream))
         return;
     if (stream->finish.is_given)
         crew_wait(stream->crew, &stream->finish);
     close_all(stream);
-    stream->state = COPY_STOPPED;
+    stream->state = state_of_stopped(stream);
 }
 
 void stream_detach(struct stream *stream)
@@ -357,19 +382,20 @@ void stream_detach(struct stream *stream)
 
 void stream_end_following(struct stream *stream)
 {
-    if (!is_running(stream) || stream->dest.kind == END_NONE || stream->state == COPY_FINISHING) {
+    if (stream_has_ended(stream) || stream->dest.kind == END_NONE ||
+        stream->state == COPY_FINISHING) {
         stream_stop(stream);
         return;
     }
     pump_stop(&stream->pump);
     finish_dest(stream);
     close_all(stream);
-    stream->state = stream->finish_error == 0 ? COPY_COMPLETE : COPY_FAILED;
+    stream->state = state_of_stopped(stream);
 }
 
 uint64_t stream_copied(const struct stream *stream)
 {
-    return stream->before + (is_running(stream) ? pump_copied(&stream->pump) : 0);
+    return stream->before + (stream_has_ended(stream) ? 0 : pump_copied(&stream->pump));
 }
 
 uint64_t stream_queued(const struct stream *stream)

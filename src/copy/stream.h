@@ -20,7 +20,8 @@ enum stream_end {
     STREAM_SOURCE_FAILED,
     STREAM_DEST_FAILED,
     STREAM_DETACHED, /* the destination took nothing for too long */
-    STREAM_STARVED /* descriptors are out, and nothing is open: start it again when some are not */
+    STREAM_STARVED /* descriptors are out: start it again, from and to the same, when some are not,
+                      or stop it. Not told of one that has a queue */
 };
 
 /* The stream is closed by then, and may be freed or started again. WHY is valid during the call. */
@@ -52,6 +53,7 @@ struct stream {
     struct timer waits; /* until it is told that it does */
     struct timer retry; /* until the file that is followed is looked for again */
     struct job finish;
+    bool is_finished; /* the destination was ended, with ... */
     int finish_error;
     enum copy_state state;
     bool is_doomed; /* what it gets is not all: its destination is not to be complete */
@@ -78,15 +80,19 @@ void stream_start(struct stream *stream, const struct place *source, const struc
  * ends with STREAM_SOURCE_FAILED and ECANCELED. */
 void stream_doom(struct stream *stream);
 
-/* Gives up at once; on_end is not called. Does nothing where it has ended. */
+/* Gives up at once; on_end is not called. Does nothing where it has ended. Afterwards the state is
+ * COPY_STOPPED; or, where the crew has ended the destination meanwhile, COPY_COMPLETE, or
+ * COPY_FAILED with finish_error. */
 void stream_stop(struct stream *stream);
 
 /* The same, but it has failed. */
 void stream_detach(struct stream *stream);
 
 /* As stream_stop, but what a followed source has brought so far is all that its destination gets:
- * it is ended in order. */
+ * it is ended in order, and the state says how. */
 void stream_end_following(struct stream *stream);
+
+bool stream_has_ended(const struct stream *stream);
 
 /* Bytes that the destination has got so far. */
 uint64_t stream_copied(const struct stream *stream);

@@ -453,6 +453,73 @@ static void descriptors_that_are_out_are_waited_for(void **state)
     close_run();
 }
 
+/* Where each of them reads at is measured once: the offset is not theirs alone. */
+static void descriptors_that_are_out_do_not_move_what_is_shared(void **state)
+{
+    struct rlimit before, limit;
+    char name[32];
+    int fd;
+
+    (void)state;
+    make_file("a", 100000);
+    fd = open(path_of("a"), O_RDONLY | O_CLOEXEC);
+    snprintf(name, sizeof name, "fd:%d", fd);
+    add_place(name, true);
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "copy%d", i);
+        add_file(name, false);
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    limit.rlim_cur = (rlim_t)kit_descriptors(getpid()) + 12;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    start_fan();
+    turns_until(run.loop, run.is_over);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(copy_status(run.copy), 0);
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "copy%d", i);
+        expect_file(name, 100000);
+    }
+    close(fd);
+    close_run();
+}
+
+/* A writer that has come to a fifo is not sent away, and gets its turn. */
+static void fifos_wait_for_descriptors(void **state)
+{
+    enum { FIFOS = 20 };
+    struct rlimit before, limit;
+    int fifos[FIFOS];
+    char name[32];
+
+    (void)state;
+    for (int i = 0; i < FIFOS; i++) {
+        snprintf(name, sizeof name, "fifo%d", i);
+        fifos[i] = make_fifo(name);
+        write_all(fifos[i], "hello", 5);
+        add_file(name, true);
+        snprintf(name, sizeof name, "copy%d", i);
+        add_file(name, false);
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    limit.rlim_cur = (rlim_t)kit_descriptors(getpid()) + FIFOS + 6;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    start_pairs();
+    for (int i = 0; i < FIFOS; i++) {
+        while (copy_total(run.copy) < 5 * (uint64_t)(i + 1) &&
+               count_events(COPY_OPENED) <= (size_t)i)
+            assert_int_equal(loop_turn(run.loop), 0);
+        close(fifos[i]);
+    }
+    turns_until(run.loop, run.is_over);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(copy_status(run.copy), 0);
+    assert_int_equal(copy_total(run.copy), 5 * FIFOS);
+    close_run();
+}
+
 static void descriptors_that_never_come_are_not_waited_for(void **state)
 {
     struct rlimit before, limit;
@@ -565,7 +632,8 @@ static void fan_of_a_pipe_drops(void **state)
     assert_true(view.dropped > 0);
     assert_int_equal(view.dropped + view.queued + view.copied, BIG);
     copy_interrupt(run.copy);
-    await_end(COPY_INTERRUPTED);
+    await_end(COPY_INTERRUPTED | COPY_LOST);
+    expect_event(COPY_DROPPED, "stalled", 0);
     close(fifo);
     close(run.places[0].fd);
     close_run();
@@ -645,6 +713,38 @@ static void fan_whose_source_fails_completes_nothing(void **state)
     close_run();
 }
 
+/* The failure of its source stops it behind a destination that takes nothing, too. */
+static void fan_stops_on_error_of_its_source(void **state)
+{
+    struct linger linger = {.l_onoff = 1};
+    char text[64];
+    uint16_t port;
+    int listener = kit_listen(&port);
+    int fifo, peer;
+
+    (void)state;
+    fifo = make_fifo("stalled");
+    run.descriptors++; /* the listener */
+    snprintf(text, sizeof text, "tcp:127.0.0.1:%u", port);
+    add_place(text, true);
+    add_file("stalled", false);
+    add_file("x", false);
+    run.options.stops_on_error = true;
+    start_fan();
+    assert_int_equal(loop_look(run.loop), 0);
+    peer = kit_accept(listener);
+    for (int i = 0; i < 64; i++)
+        write_all(peer, run.texts, 65536);
+    turns_until(run.loop, copy_total(run.copy) >= 65536);
+    setsockopt(peer, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(peer);
+    turns_until(run.loop, run.is_over);
+    assert_int_equal(copy_status(run.copy), COPY_SOURCE);
+    expect_nothing("x");
+    close(fifo);
+    close_run();
+}
+
 static void fan_survives_a_destination(void **state)
 {
     struct feeder feeder;
@@ -686,13 +786,13 @@ static void pair_drops(void **state)
 
     (void)state;
     fifo = make_fifo("stalled");
-    start_feeder(&feeder, BIG);
+    start_feeder(&feeder, 3 * BIG);
     add_file("stalled", false);
     run.options.slow = SPLIT_DROP;
     start_pairs();
-    turns_until(run.loop, feeder.sent >= BIG);
+    turns_until(run.loop, feeder.sent >= 3 * BIG);
     copy_interrupt(run.copy);
-    await_end(COPY_INTERRUPTED);
+    await_end(COPY_INTERRUPTED | COPY_LOST);
     close(fifo);
     close(run.places[0].fd);
     close_run();
@@ -828,6 +928,8 @@ int main(void)
         RUN(stops_on_error_where_it_is_told_to),
         RUN(interruption_leaves_the_old_file),
         RUN(descriptors_that_are_out_are_waited_for),
+        RUN(descriptors_that_are_out_do_not_move_what_is_shared),
+        RUN(fifos_wait_for_descriptors),
         RUN(descriptors_that_never_come_are_not_waited_for),
         RUN(who_waits_for_a_client_says_where),
         RUN(fan_of_a_file_goes_at_each_ones_pace),
@@ -836,6 +938,7 @@ int main(void)
         RUN(fan_of_a_pipe_detaches_at_once),
         RUN(fan_of_a_pipe_detaches_after_a_while),
         RUN(fan_whose_source_fails_completes_nothing),
+        RUN(fan_stops_on_error_of_its_source),
         RUN(fan_survives_a_destination),
         RUN(fan_without_destinations_left_ends),
         RUN(pair_drops),
