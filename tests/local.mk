@@ -31,11 +31,8 @@ MOST_TESTS = \
 	tests/e2e/delayserver-unix-sockets \
 	tests/e2e/inspect-equals-strace \
 	tests/e2e/installed-library \
-	tests/e2e/pollcopy-arguments \
-	tests/e2e/pollcopy-copies-exactly \
 	tests/e2e/pollcopy-fans-out \
 	tests/e2e/pollcopy-follows \
-	tests/e2e/pollcopy-harms-no-file \
 	tests/e2e/pollcopy-merges-lines \
 	tests/e2e/pollcopy-reports \
 	tests/e2e/pollcopy-survives-faults \
@@ -121,6 +118,9 @@ MOST_TESTS = \
 LONG_TESTS = \
 	tests/e2e/delayserver-survives-hostile-clients \
 	tests/e2e/echo-returns-everything \
+	tests/e2e/pollcopy-arguments \
+	tests/e2e/pollcopy-copies-exactly \
+	tests/e2e/pollcopy-harms-no-file \
 	tests/e2e/print-shows-controls \
 	tests/ui/changes-the-backend \
 	tests/ui/fits-any-size \
