@@ -199,7 +199,7 @@ static void rotation_again_and_again(void **state)
 {
     static char expected[ROTATIONS * LINES * 16];
     struct kit_process *program;
-    char line[32], old[32];
+    char line[64], old[32];
     size_t n = 0;
 
     (void)state;
