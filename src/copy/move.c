@@ -14,7 +14,8 @@
  *   - a pipe that is at its end and another that is full are EAGAIN to splice(2), though the source
  *     is as ready as it will ever be;
  *   - a socket tells an error once (SO_ERROR, socket(7)); asked again it is at its end, and a copy
- *     that has broken off would pass for a complete one;
+ *     that has broken off would pass for a complete one. It may be any that icmp(7) leads to,
+ *     EACCES of a firewall too;
  *   - copy_file_range(2) takes a file's size for its end, and in /proc that is 0;
  *   - reading the master of a pseudo-terminal that nobody has open any longer is EIO.
  */
@@ -67,13 +68,14 @@ static enum move_result go_plainly(struct move *move)
 }
 
 /* Whether ERROR may mean the clever call rather than one of the ends, or comes again when that is
- * asked plainly. No socket says any of these for itself. */
-static bool is_refusal(int error)
+ * asked plainly: but for the first three, a socket that is read may say it for itself, and once. */
+static bool is_refusal(int error, bool reads_socket)
 {
     static const int refusals[] = {EINVAL, ENOSYS, EOPNOTSUPP, EXDEV, EPERM,
                                    EACCES, EBADF,  ENOMEM,     EIO,   ESTALE};
+    size_t n = reads_socket ? 3 : sizeof refusals / sizeof *refusals;
 
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+    for (size_t i = 0; i < n; i++)
         if (error == refusals[i])
             return true;
     return false;
@@ -82,7 +84,9 @@ static bool is_refusal(int error)
 /* Deals with errno of a clever call; WHOSE is the end that failed where it was no refusal. */
 static enum move_result give_up(struct move *move, enum move_result whose)
 {
-    return is_refusal(errno) ? go_plainly(move) : fail(move, whose, errno);
+    bool reads_socket = whose == MOVE_SOURCE_FAILED && is_socket(move->source);
+
+    return is_refusal(errno, reads_socket) ? go_plainly(move) : fail(move, whose, errno);
 }
 
 /* Which end a call that said EAGAIN was about. What has come since the call is no harm: the

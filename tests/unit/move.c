@@ -3,7 +3,8 @@
  * Moves between every two kinds of ends, by random budgets, with somebody who fills the source and
  * somebody who empties the destination at random; what arrives is what was sent, whatever the way.
  * Steps are made as a pump makes them: after WAITS only when the poller would say so. Where one did
- * block, SIGALRM would end the program.
+ * block, SIGALRM would end the program. What no end here says by itself is said by the functions
+ * that the linker puts in between (ld(1), --wrap).
  */
 #include "config.h"
 
@@ -37,6 +38,36 @@
 #include "kit/random.h"
 
 enum { SIZE = 300000, BLOCKED_S = 300, TURNS_MAX = 10000000, HOLE = 1 << 20 };
+
+/* ---- what stands in between ---- */
+
+static int splice_error; /* of the next one; 0: none */
+
+ssize_t __real_kernel_splice(int in, int64_t *offset, int out, size_t n);
+ssize_t __wrap_kernel_splice(int in, int64_t *offset, int out, size_t n);
+
+ssize_t __wrap_kernel_splice(int in, int64_t *offset, int out, size_t n)
+{
+    if (splice_error == 0)
+        return __real_kernel_splice(in, offset, out, n);
+    errno = splice_error;
+    splice_error = 0;
+    return -1;
+}
+
+static int empty_reads; /* so many of the next ones of a file say that there is nothing now */
+
+ssize_t __real_pread(int fd, void *bytes, size_t n, off_t offset);
+ssize_t __wrap_pread(int fd, void *bytes, size_t n, off_t offset);
+
+ssize_t __wrap_pread(int fd, void *bytes, size_t n, off_t offset)
+{
+    if (empty_reads == 0)
+        return __real_pread(fd, bytes, n, offset);
+    empty_reads--;
+    errno = EAGAIN;
+    return -1;
+}
 
 /* ---- ends ---- */
 
@@ -574,6 +605,46 @@ static void test_source_breaks_off(void **state)
     }
 }
 
+/* As a firewall makes a connection end: asked again, it is at its end. */
+static void test_source_is_forbidden(void **state)
+{
+    static const int errors[] = {EACCES, EPERM, EIO, ENOMEM};
+    static const int dests[] = {A_FILE, A_PIPE, A_TCP};
+    struct rig rig;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        for (size_t to = 0; to < sizeof dests / sizeof *dests; to++) {
+            set_up(&rig, A_TCP, dests[to], 0, 5);
+            assert_true(feed(&rig)); /* closes */
+            splice_error = errors[i];
+            run(&rig, 5000);
+            assert_int_equal(rig.last, MOVE_SOURCE_FAILED);
+            assert_int_equal(rig.move.error, errors[i]);
+            tear_down(&rig);
+        }
+    }
+}
+
+static void test_splice_is_refused(void **state)
+{
+    static const int errors[] = {EINVAL, ENOSYS, EOPNOTSUPP};
+    static const int dests[] = {A_FILE, A_PIPE, A_TCP};
+    struct rig rig;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        for (size_t to = 0; to < sizeof dests / sizeof *dests; to++) {
+            set_up(&rig, A_TCP, dests[to], SIZE, 5);
+            splice_error = errors[i];
+            run(&rig, 5000);
+            assert_int_equal(rig.move.way, MOVE_BUFFER);
+            check_content(&rig);
+            tear_down(&rig);
+        }
+    }
+}
+
 /* ---- who is waited for ---- */
 
 static void test_waits_for_who_has_nothing(void **state)
@@ -913,6 +984,8 @@ int main(void)
         cmocka_unit_test_teardown(test_folder_is_the_source, kit_cleanup),
         cmocka_unit_test_teardown(test_nobody_reads, kit_cleanup),
         cmocka_unit_test_teardown(test_source_breaks_off, kit_cleanup),
+        cmocka_unit_test_teardown(test_source_is_forbidden, kit_cleanup),
+        cmocka_unit_test_teardown(test_splice_is_refused, kit_cleanup),
         cmocka_unit_test_teardown(test_waits_for_who_has_nothing, kit_cleanup),
         cmocka_unit_test_teardown(test_end_behind_a_full_pipe, kit_cleanup),
         cmocka_unit_test_teardown(test_burst_is_one_step, kit_cleanup),
