@@ -36,6 +36,9 @@
 /* Of one call: so that a stop is seen soon, and progress moves. */
 enum { CHUNK = 16 * 1024 * 1024, PAGE = 4096 };
 
+/* Of a file that is not ready, and of one that said both that it is and that it is not. */
+enum { FILE_WAIT_MS = 100, FILE_PAUSE_MS = 10 };
+
 static bool is_socket(const struct end *end)
 {
     return end->kind == END_SOCKET || end->kind == END_SHARED_SOCKET;
@@ -393,11 +396,26 @@ static enum move_result move_once(struct move *move, uint64_t left)
     return move->source->kind == END_FILE ? try_file(move, n) : try_way(move, n);
 }
 
-/* One that said EAGAIN all the same, as for a lock or a lease, is asked again in the next step. */
+/* One that said EAGAIN all the same, as for a lock or a lease, or as the kernel's log where there
+ * is no more of it (proc(5), kmsg), is asked again in the next step. */
 static bool waits_for_file(const struct move *move, enum move_result result)
 {
     return (result == MOVE_WAITS_SOURCE && move->source->kind == END_FILE) ||
            (result == MOVE_WAITS_DEST && move->dest->kind == END_FILE);
+}
+
+/* Waits until it is ready, though not for long: a stop is to be seen. Many files always say that
+ * they are; those are given a moment. */
+static void pause_for_file(const struct move *move, enum move_result result)
+{
+    bool reads = result == MOVE_WAITS_SOURCE;
+    struct pollfd file = {.fd = reads ? move->source->fd : move->dest->fd,
+                          .events = reads ? POLLIN : POLLOUT};
+
+    if (poll(&file, 1, 0) == 0)
+        (void)poll(&file, 1, FILE_WAIT_MS);
+    else
+        (void)poll(NULL, 0, FILE_PAUSE_MS);
 }
 
 enum move_result move_step(struct move *move, uint64_t budget)
@@ -411,8 +429,10 @@ enum move_result move_step(struct move *move, uint64_t budget)
         result = move_once(move, budget - done);
         done = atomic_load(&move->copied) - before;
     }
-    if (waits_for_file(move, result))
+    if (waits_for_file(move, result)) {
+        pause_for_file(move, result);
         result = MOVE_MORE;
+    }
     move->waited_for = result;
     return result;
 }

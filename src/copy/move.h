@@ -76,8 +76,9 @@ void move_fini(struct move *move);
 
 /* Moves up to BUDGET bytes, at least 1, without waiting for anything but a disk. Where it says
  * WAITS, the next step is made when the poller has said that this end is ready: END_CAREFUL relies
- * on it. END_FILE is never waited for. After an error copied is exact, what was read is kept, and a
- * further step goes on. */
+ * on it. END_FILE is never waited for in that way: one that says EAGAIN makes the step take up to
+ * 0.1 s, and MORE may have moved less than BUDGET then. After an error copied is exact, what was
+ * read is kept, and a further step goes on. */
 enum move_result move_step(struct move *move, uint64_t budget);
 
 /* Goes on behind an end that has turned out to be none: a file that grows. Where the source was cut

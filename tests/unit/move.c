@@ -32,6 +32,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "base/clock.h"
 #include "copy/kernel.h"
 #include "copy/move.h"
 #include "kit/kit.h"
@@ -725,6 +726,86 @@ static void test_end_with_bytes_held(void **state)
     tear_down(&rig);
 }
 
+/* ---- files that are not ready ---- */
+
+/* Returns how long a step took that got nothing, in ns. */
+static int64_t time_step(struct rig *rig)
+{
+    int64_t before = clock_now();
+
+    assert_int_equal(move_step(&rig->move, SIZE), MOVE_MORE);
+    return clock_now() - before;
+}
+
+/* As the kernel's log is: a file by its kind, and a pipe by what it does. */
+static void be_a_log(struct rig *rig, int to)
+{
+    set_up(rig, A_PIPE, to, SIZE, 5);
+    rig->source.kind = END_FILE;
+    move_init(&rig->move, &rig->source, &rig->dest, 0);
+}
+
+static void test_file_without_data_is_not_spun_on(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    for (int to = 0; to < KINDS; to++) {
+        be_a_log(&rig, to);
+        rig.part_max = 1000;
+        assert_true(time_step(&rig) > 50 * CLOCK_MILLISECOND);
+        assert_true(feed(&rig));
+        while (rig.move.copied < rig.fed)
+            assert_in_range(move_step(&rig.move, rig.fed), MOVE_MORE, MOVE_WAITS_DEST);
+        tear_down(&rig);
+    }
+}
+
+static void *feed_all(void *context)
+{
+    struct rig *rig = context;
+
+    while (rig->feed >= 0)
+        feed(rig);
+    return NULL;
+}
+
+/* What comes while a step waits, or just before, is not waited for again. */
+static void test_file_gets_data_meanwhile(void **state)
+{
+    struct rig rig;
+    pthread_t thread;
+
+    (void)state;
+    be_a_log(&rig, A_FILE);
+    rig.part_max = 5000;
+    assert_int_equal(pthread_create(&thread, NULL, feed_all, &rig), 0);
+    while ((rig.last = move_step(&rig.move, SIZE)) == MOVE_MORE)
+        ;
+    pthread_join(thread, NULL);
+    check_content(&rig);
+    tear_down(&rig);
+}
+
+/* It says that it is ready all the same. */
+static void test_file_says_again_and_again(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    for (int to = 0; to < KINDS; to++) {
+        set_up(&rig, A_FILE, to, 1000, 5);
+        rig.move.way = MOVE_BUFFER;
+        empty_reads = 3;
+        for (int i = 0; i < 3; i++)
+            assert_true(time_step(&rig) > 5 * CLOCK_MILLISECOND);
+        assert_int_equal(empty_reads, 0);
+        run(&rig, 5000);
+        check_content(&rig);
+        tear_down(&rig);
+    }
+}
+
 /* ---- holes ---- */
 
 /* Whether FD has data at the letters of MAP, each a mebibyte, and holes at its dots. */
@@ -990,6 +1071,9 @@ int main(void)
         cmocka_unit_test_teardown(test_end_behind_a_full_pipe, kit_cleanup),
         cmocka_unit_test_teardown(test_burst_is_one_step, kit_cleanup),
         cmocka_unit_test_teardown(test_end_with_bytes_held, kit_cleanup),
+        cmocka_unit_test_teardown(test_file_without_data_is_not_spun_on, kit_cleanup),
+        cmocka_unit_test_teardown(test_file_gets_data_meanwhile, kit_cleanup),
+        cmocka_unit_test_teardown(test_file_says_again_and_again, kit_cleanup),
         cmocka_unit_test_teardown(test_holes, kit_cleanup),
         cmocka_unit_test_teardown(test_holes_over_old_content, kit_cleanup),
         cmocka_unit_test_teardown(test_hole_is_too_big, kit_cleanup),
