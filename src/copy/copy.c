@@ -445,6 +445,14 @@ static void merge_outlet_ended(struct stream *outlet, enum stream_end how, int e
     be_over(copy);
 }
 
+/* Whoever takes something has pauses: none is given up for a short one. */
+int64_t copy_patience(const struct copy_options *options)
+{
+    if (options->slow != SPLIT_DETACH)
+        return -1;
+    return options->detach_ns > SPLIT_STALL ? options->detach_ns : SPLIT_STALL;
+}
+
 /* ---- what is to be copied ---- */
 
 struct copy *copy_new(struct loop *loop, const struct copy_options *options,
@@ -547,7 +555,7 @@ static void init_pair(struct copy *copy, size_t i)
         .pump = {.buffer = copy->options.buffer,
                  .rate = copy->options.rate,
                  .total = total_of(copy),
-                 .stall_ns = copy->options.slow == SPLIT_DETACH ? copy->options.detach_ns : -1},
+                 .stall_ns = copy_patience(&copy->options)},
         .flags = copy->options.flags,
         .pipe_size = pipe_size(copy),
         .follows = copy->options.follows,

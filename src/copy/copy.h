@@ -42,7 +42,7 @@ enum { COPY_QUEUE = 1024 * 1024, COPY_QUEUE_OF_MANY = 128 * 1024 };
 
 struct copy_options {
     enum split_policy slow;
-    int64_t detach_ns; /* of SPLIT_DETACH: 0: as soon as its queue is full */
+    int64_t detach_ns; /* of SPLIT_DETACH: less than SPLIT_STALL: when it is late (copy/split.h) */
     uint64_t rate; /* of each pair, of a fan's source, of a merge's destination; bytes a second, 0:
                       none */
     uint64_t total_rate;
@@ -104,6 +104,9 @@ struct copy_view {
     uint64_t bound;  /* ... and how many fit; 0: it has none */
     uint64_t dropped;
 };
+
+/* How long a destination that takes nothing is waited for, in nanoseconds; -1: without end. */
+int64_t copy_patience(const struct copy_options *options);
 
 /* Makes an empty one. OPTIONS are copied; ON_EVENT is called from the loop and from copy_start.
  * NULL with errno. */

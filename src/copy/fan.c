@@ -111,8 +111,7 @@ static void init_streams(struct fan *fan, size_t first)
 {
     const struct copy_options *copy = fan->options.copy;
     struct stream_options options = {
-        .pump = {.buffer = copy->buffer,
-                 .stall_ns = copy->slow == SPLIT_DETACH ? copy->detach_ns : -1},
+        .pump = {.buffer = copy->buffer, .stall_ns = copy_patience(copy)},
         .flags = copy->flags,
         .pipe_size = fan->options.pipe_size,
         .on_end = outlet_ended,

@@ -91,7 +91,7 @@ int gather_init(struct gather *gather, struct loop *loop, const struct gather_op
         .pump = {.buffer = options->copy->buffer,
                  .rate = options->copy->rate,
                  .total = options->total,
-                 .stall_ns = options->copy->slow == SPLIT_DETACH ? options->copy->detach_ns : -1},
+                 .stall_ns = copy_patience(options->copy)},
         .flags = options->copy->flags,
         .pipe_size = options->pipe_size,
         .on_end = outlet_ended,

@@ -31,11 +31,17 @@ static struct end *next_source_of(struct stream *stream)
 
 /* ---- the end ---- */
 
+static void stop_waiting(struct stream *stream)
+{
+    timer_stop(&stream->waits);
+    timer_stop(&stream->patience);
+}
+
 static void close_all(struct stream *stream)
 {
     bool has_read = stream->state != COPY_OPENING && source_of(stream)->kind == END_FILE;
 
-    timer_stop(&stream->waits);
+    stop_waiting(stream);
     timer_stop(&stream->retry);
     follow_stop(&stream->follow);
     pump_stop(&stream->pump);
@@ -61,7 +67,7 @@ static bool is_starved(const struct stream *stream, int error)
  * writer would see a fifo close, and the offset of a file that is shared is measured once. */
 static void starve(struct stream *stream, int error, const char *why)
 {
-    timer_stop(&stream->waits);
+    stop_waiting(stream);
     end_close(&stream->dest, -1);
     if (source_of(stream)->kind == END_FILE && stream->source_place->kind == PLACE_PATH)
         end_close(source_of(stream), -1);
@@ -166,6 +172,11 @@ static void expect_to_wait(struct stream *stream, const struct place *place)
     timer_after(&stream->waits, place->kind == PLACE_LISTEN ? 0 : waits_ns);
 }
 
+static void lose_patience(void *owner)
+{
+    end_with(owner, STREAM_DETACHED, ETIMEDOUT, "it was not open in time");
+}
+
 /* What has failed already does not wait. */
 static void tell_waits(void *owner)
 {
@@ -180,7 +191,7 @@ static void dest_opened(void *owner, int error, const char *why)
 {
     struct stream *stream = owner;
 
-    timer_stop(&stream->waits);
+    stop_waiting(stream);
     if (error != 0) {
         fail_to_open(stream, STREAM_DEST_FAILED, error, why);
         return;
@@ -197,6 +208,8 @@ static void open_dest(struct stream *stream)
     }
     end_open(&stream->dest, stream->dest_place, stream->options.flags);
     expect_to_wait(stream, stream->dest_place);
+    if (stream->source_place && stream->options.pump.stall_ns > 0)
+        timer_after(&stream->patience, stream->options.pump.stall_ns);
 }
 
 /* A file that is followed may come later, and does not fail by not being there. */
@@ -221,7 +234,7 @@ static bool can_be_followed(const struct stream *stream)
 
 static void source_opened(struct stream *stream, int error, const char *why)
 {
-    timer_stop(&stream->waits);
+    stop_waiting(stream);
     if (comes_later(stream, error)) {
         end_close(source_of(stream), -1);
         wait_for_file(stream);
@@ -318,6 +331,7 @@ void stream_init(struct stream *stream, struct loop *loop, struct crew *crew,
     stream->dest.pipe_size = options->pipe_size;
     pump_init(&stream->pump, loop, crew, pump_ended, stream);
     follow_init(&stream->follow, loop, followed, stream);
+    timer_init(&stream->patience, loop, lose_patience, stream);
     timer_init(&stream->waits, loop, tell_waits, stream);
     timer_init(&stream->retry, loop, try_again, stream);
     job_init(&stream->finish, finish_dest, dest_finished, stream);

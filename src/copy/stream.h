@@ -50,8 +50,9 @@ struct stream {
     struct end dest;
     struct pump pump;
     struct follow follow;
-    struct timer waits; /* until it is told that it does */
-    struct timer retry; /* until the file that is followed is looked for again */
+    struct timer patience; /* while the destination opens, and nobody else waits for it */
+    struct timer waits;    /* until it is told that it does */
+    struct timer retry;    /* until the file that is followed is looked for again */
     struct job finish;
     bool is_finished; /* the destination was ended, with ... */
     int finish_error;
