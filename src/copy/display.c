@@ -193,8 +193,8 @@ static int add_frame(struct buf *message, const char *frame)
     return add(message, "\r");
 }
 
-/* Adds a text from outside as the reader may have it. */
-static int add_shown(struct buf *message, const struct display *display, const char *text)
+/* Adds a text from outside: a newline in a name must not forge a line of ours in a log either. */
+static int add_shown(struct buf *message, const char *text)
 {
     struct sanitize sanitize;
     size_t n = strlen(text);
@@ -202,8 +202,6 @@ static int add_shown(struct buf *message, const struct display *display, const c
     int result;
     char *shown;
 
-    if (!display->is_terminal)
-        return buf_add(message, text, n);
     shown = malloc(SANITIZE_GROWTH * (n + 2 * sizeof sanitize.pending));
     if (!shown)
         return -1;
@@ -395,7 +393,7 @@ static void display_say(struct display *display, const char *before, const char 
         result = add_return(&message, display, display_size(display).ws_col) < 0 ||
                  add(&message, erase_below) < 0;
     if (result == 0 && add(&message, before) == 0 &&
-        (is_ours ? add(&message, text) : add_shown(&message, display, text)) == 0 &&
+        (is_ours ? add(&message, text) : add_shown(&message, text)) == 0 &&
         add(&message, "\n") == 0 && add_frame_again(&message, display) == 0)
         (void)display_send(display, &message);
     buf_fini(&message);

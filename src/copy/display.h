@@ -35,7 +35,7 @@ struct display {
     struct timer tick;
     struct deferred paint; /* a look at what signals there are comes between the two */
     int64_t begun;
-    bool is_terminal; /* what is said is made fit for one */
+    bool is_terminal;
     bool is_painting; /* frames are painted */
     char *frame;      /* the lines that stand there; NULL: none */
     size_t columns;   /* that they were made for */
@@ -49,8 +49,8 @@ struct display {
 int display_init(struct display *display, struct loop *loop, int fd, enum display_mode mode,
                  const struct copy *copy);
 
-/* Says what EVENT means, above the lines, as "pollcopy: TEXT"; or as JSON. It is lost where a
- * mebibyte waits to be taken already. */
+/* Says what EVENT means, above the lines, as "pollcopy: TEXT", fit for a terminal; or as JSON. It
+ * is lost where a mebibyte waits to be taken already. */
 void display_event(struct display *display, const struct copy_event *event);
 
 /* Prints once how far all is, whatever the mode: SIGUSR1. */

@@ -592,6 +592,21 @@ static void a_file_gets_lines(void **state)
     close(fd);
 }
 
+static void a_name_forges_no_line_of_a_log(void **state)
+{
+    struct copy_event event = no_space;
+    int fd = open_file();
+
+    (void)state;
+    event.name = "two\npollcopy: three\x1b";
+    start(DISPLAY_NONE, fd);
+    display_event(&t.display, &event);
+    finish();
+    assert_string_equal(contents(fd),
+                        "pollcopy: two^Jpollcopy: three^[: No space left on device\n");
+    close(fd);
+}
+
 static void expect_lines_on_the_terminal(void)
 {
     start_frames(12, COLUMNS);
@@ -708,6 +723,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pager_has_the_terminal_to_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_gets_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_name_forges_no_line_of_a_log, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dumb_terminal_gets_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(so_does_one_that_is_recorded, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_shown_unasked, setup, teardown),
