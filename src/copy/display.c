@@ -498,14 +498,17 @@ static void do_nothing(void *owner)
     (void)owner;
 }
 
+/* A last frame can be missed. What a log or a program is to read cannot: a slow reader of that is
+ * waited for, as by everybody who writes to a pipe. */
 static void display_drain(struct display *display)
 {
+    bool is_patient = !display->is_terminal || display->mode == DISPLAY_JSON;
     struct timer patience;
 
     timer_init(&patience, display->loop, do_nothing, NULL);
-    if (timer_after(&patience, drain_ns) < 0)
+    if (!is_patient && timer_after(&patience, drain_ns) < 0)
         return;
-    while (timer_is_set(&patience) && !output_is_drained(&display->output) &&
+    while ((is_patient || timer_is_set(&patience)) && !output_is_drained(&display->output) &&
            !display->output.error)
         if (loop_turn(display->loop) < 0)
             break;

@@ -57,8 +57,8 @@ void display_event(struct display *display, const struct copy_event *event);
 void display_print(struct display *display);
 
 /* Paints the last frame, which stays, and leaves the cursor on a new line; makes turns of the loop
- * until a terminal that is slow has taken it, at most for a second. Not from a handler. Stops and
- * frees. */
+ * until all is taken: by a terminal, unless it gets JSON, at most for a second; else for as long as
+ * it takes, or until that fails. Not from a handler. Stops and frees. */
 void display_fini(struct display *display);
 
 #endif

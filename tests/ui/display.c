@@ -701,6 +701,91 @@ static void json_for_a_slow_reader(void **state)
     assert_int_equal(events, 2000);
 }
 
+/* A reader that begins to read when many seconds have passed. */
+static struct {
+    int fd;
+    int turns_left;
+    char bytes[1 << 20];
+    size_t length;
+} late;
+
+static void read_late(void *owner, unsigned ready)
+{
+    ssize_t n;
+
+    (void)owner;
+    (void)ready;
+    virtual_now += CLOCK_SECOND;
+    if (late.turns_left > 0 && late.turns_left-- > 0)
+        return;
+    while ((n = read(late.fd, late.bytes + late.length, sizeof late.bytes - 1 - late.length)) > 0)
+        late.length += (size_t)n;
+}
+
+static void start_late(enum display_mode mode)
+{
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    memset(&late, 0, sizeof late);
+    late.fd = ends[0];
+    late.turns_left = 20;
+    start(mode, ends[1]);
+    watch_stop(&t.always);
+    watch_init(&t.always, read_late, NULL);
+    assert_int_equal(watch_start(&t.always, t.loop, t.pipe[0], POLLER_IN), 0);
+    for (int i = 0; i < 2000; i++)
+        display_event(&t.display, &no_space);
+    display_event(&t.display, &(struct copy_event){.kind = COPY_ENDED, .stream = SIZE_MAX});
+    finish();
+    read_late(NULL, 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static int count_lines(const char *text)
+{
+    int count = 0;
+
+    for (; (text = strchr(text, '\n')); text++)
+        count++;
+    return count;
+}
+
+static void a_late_reader_gets_all_json(void **state)
+{
+    (void)state;
+    start_late(DISPLAY_JSON);
+    assert_int_equal(count_lines(late.bytes), 2001);
+    assert_non_null(strstr(late.bytes, "\n{\"event\":\"ended\","));
+}
+
+static void a_late_reader_gets_all_messages(void **state)
+{
+    (void)state;
+    start_late(DISPLAY_NONE);
+    assert_int_equal(count_lines(late.bytes), 2000);
+    assert_int_equal(late.bytes[late.length - 1], '\n');
+}
+
+/* It could be waited for in vain. */
+static void a_reader_that_goes_at_the_end_ends_it(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    start(DISPLAY_JSON, ends[1]);
+    for (int i = 0; i < 2000; i++)
+        display_event(&t.display, &no_space);
+    assert_false(output_is_drained(&t.display.output));
+    close(ends[0]);
+    signal(SIGPIPE, SIG_IGN);
+    finish();
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -729,6 +814,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_shown_unasked, setup, teardown),
         cmocka_unit_test_setup_teardown(json_once_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(json_for_a_slow_reader, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_late_reader_gets_all_json, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_late_reader_gets_all_messages, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reader_that_goes_at_the_end_ends_it, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
