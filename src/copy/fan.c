@@ -190,7 +190,7 @@ static int make_pipes(struct fan *fan)
             return -1;
     if (make_stage(fan) < 0)
         return -1;
-    return split_start(&fan->split, &fan->stage, 0, NULL);
+    return split_start(&fan->split, &fan->stage);
 }
 
 static void stop(struct fan *fan)

@@ -15,7 +15,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -66,7 +65,6 @@ static void split_close_queues(struct split *split)
 static void split_halt(struct split *split)
 {
     watch_stop(&split->watch);
-    timer_stop(&split->wait);
     timer_stop(&split->patience);
     split->source = NULL;
     if (split->null_fd >= 0)
@@ -94,22 +92,6 @@ static void split_end(struct split *split, int error)
 
 /* ---- a window ---- */
 
-/* Returns how many of N bytes may go, and sets the timer where none may. */
-static uint64_t split_allow(struct split *split, uint64_t n)
-{
-    int64_t now = loop_now(split->loop);
-    uint64_t own = limit_allow(&split->limit, n, now);
-    uint64_t allowed = split->total ? limit_allow(split->total, own, now) : own;
-    int64_t due;
-
-    if (allowed > 0)
-        return allowed;
-    due = own > 0 ? limit_due(split->total, now) : limit_due(&split->limit, now);
-    if (timer_set(&split->wait, due) < 0)
-        split_end(split, errno);
-    return 0;
-}
-
 /* The writer may write and close between two looks: only what is empty after it has hung up is at
  * its end. */
 static long split_look(struct split *split)
@@ -134,12 +116,7 @@ static bool split_open_window(struct split *split)
         split_end(split, errno);
     if (n <= 0)
         return false;
-    split->window = split_allow(split, least_of((uint64_t)n, INT_MAX));
-    if (split->window == 0)
-        return false;
-    limit_take(&split->limit, split->window);
-    if (split->total)
-        limit_take(split->total, split->window);
+    split->window = (uint64_t)n;
     return true;
 }
 
@@ -405,7 +382,6 @@ static void split_take_out(struct split *split, uint64_t n)
 
 static void split_update_wants(struct split *split)
 {
-    bool waits = timer_is_set(&split->wait);
     struct loop_link *link;
 
     for (link = split->outlets.next; link->owner; link = link->next) {
@@ -415,7 +391,7 @@ static void split_update_wants(struct split *split)
             outlet_fill(outlet);
         watch_want(&outlet->watch, outlet->is_full && !outlet_is_lost(outlet) ? POLLER_OUT : 0);
     }
-    watch_want(&split->watch, split->window == 0 && !waits ? POLLER_IN : 0);
+    watch_want(&split->watch, split->window == 0 ? POLLER_IN : 0);
 }
 
 static void split_pass_on(struct split *split)
@@ -487,7 +463,6 @@ void split_init(struct split *split, struct loop *loop, split_fn *on_end, void *
     *split = (struct split){.loop = loop, .null_fd = -1, .on_end = on_end, .owner = owner};
     watch_init(&split->watch, split_on_ready, split);
     list_init(&split->outlets, NULL);
-    timer_init(&split->wait, loop, split_on_due, split);
     timer_init(&split->patience, loop, split_on_due, split);
     deferred_init(&split->again, loop, split_on_again, split);
 }
@@ -536,7 +511,7 @@ int split_add(struct split *split, struct outlet *outlet, size_t size, enum spli
     return 0;
 }
 
-int split_start(struct split *split, struct end *source, uint64_t rate, struct limit *total)
+int split_start(struct split *split, struct end *source)
 {
     assert(!split_is_running(split));
     if (kernel_tee(source->fd, source->fd, 0) < 0)
@@ -546,9 +521,7 @@ int split_start(struct split *split, struct end *source, uint64_t rate, struct l
     watch_name(&split->watch, "source");
     split->source = source;
     split->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    split->total = total;
     split->window = 0;
-    limit_init(&split->limit, rate, loop_now(split->loop));
     return 0;
 }
 

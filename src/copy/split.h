@@ -29,7 +29,6 @@
 #define SPLIT_H
 
 #include "copy/end.h"
-#include "copy/limit.h"
 #include "pollspin/loop.h"
 
 #define SPLIT_STALL    (INT64_C(200000000))  /* nanoseconds */
@@ -72,11 +71,8 @@ struct split {
     int null_fd;        /* -1: there is none, or it cannot be spliced to */
     struct watch watch;
     struct loop_link outlets;
-    uint64_t window; /* bytes at the head of the source that not all have yet */
-    uint64_t taken;  /* bytes taken out of the source */
-    struct limit limit;
-    struct limit *total;   /* borrowed; NULL: none */
-    struct timer wait;     /* for the limit */
+    uint64_t window;       /* bytes at the head of the source that not all have yet */
+    uint64_t taken;        /* bytes taken out of the source */
     struct timer patience; /* until one of those that are full is late */
     struct deferred again; /* a step, or on_end, from the loop */
     int error;             /* what on_end is to be told */
@@ -94,9 +90,9 @@ void split_init(struct split *split, struct loop *loop, split_fn *on_end, void *
 int split_add(struct split *split, struct outlet *outlet, size_t size, enum split_policy policy,
               loop_fn *on_late, void *owner);
 
-/* Starts to read SOURCE, a pipe that is open, RATE bytes a second or 0 for no limit. Returns 0, or
+/* Starts to read SOURCE, a pipe that is open. Returns 0, or
  * -1: ENOSYS: this system has no tee(2); else errno as poller_add. */
-int split_start(struct split *split, struct end *source, uint64_t rate, struct limit *total);
+int split_start(struct split *split, struct end *source);
 
 /* Takes OUTLET out and closes its end of the queue: the reader gets what is in it, and the end. It
  * is also what happens to one whose reader has closed, when it is to get something. A split whose

@@ -119,9 +119,9 @@ static struct reader *add(struct fixture *fixture, size_t size, enum split_polic
     return reader;
 }
 
-static void start(struct fixture *fixture, uint64_t rate)
+static void start(struct fixture *fixture)
 {
-    assert_int_equal(split_start(&fixture->split, &fixture->source, rate, NULL), 0);
+    assert_int_equal(split_start(&fixture->split, &fixture->source), 0);
 }
 
 static void close_reader(struct reader *reader)
@@ -300,7 +300,7 @@ static void each_gets_everything(void **state)
     begin(&fixture);
     for (int i = 0; i < 4; i++)
         add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 0);
+    start(&fixture);
     pour(&fixture, 100000, NULL);
     finish(&fixture);
     for (int i = 0; i < 4; i++)
@@ -315,7 +315,7 @@ static void an_empty_source(void **state)
     (void)state;
     begin(&fixture);
     add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 0);
+    start(&fixture);
     finish(&fixture);
     assert_complete(&fixture, &fixture.readers[0]);
     end(&fixture);
@@ -331,7 +331,7 @@ static void all_wait_for_one(void **state)
     begin(&fixture);
     stalled = add(&fixture, QUEUE, SPLIT_BLOCK);
     other = add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 0);
+    start(&fixture);
     fill(&fixture, other);
     assert_int_equal(outlet_queued(&stalled->outlet), QUEUE);
     assert_true(other->words * WORD >= QUEUE);
@@ -354,7 +354,7 @@ static void one_that_goes_in_pages(void **state)
     begin(&fixture);
     slow = add(&fixture, QUEUE, SPLIT_BLOCK);
     other = add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 0);
+    start(&fixture);
     fill(&fixture, other);
     for (int i = 0; i < 256; i++) {
         get(slow, 4096);
@@ -379,7 +379,7 @@ static void one_that_stalls_misses(void **state)
     add(&fixture, QUEUE, SPLIT_DROP);
     stalled = add(&fixture, QUEUE, SPLIT_DROP);
     add(&fixture, QUEUE, SPLIT_DROP);
-    start(&fixture, 0);
+    start(&fixture);
     pour(&fixture, 100000, stalled);
     get_all(&fixture.readers[0]);
     finish(&fixture);
@@ -403,7 +403,7 @@ static void all_that_stall_miss(void **state)
     begin(&fixture);
     add(&fixture, QUEUE, SPLIT_DROP);
     add(&fixture, QUEUE, SPLIT_DROP);
-    start(&fixture, 0);
+    start(&fixture);
     turns_begin(&turns, fixture.loop, "the source is read");
     while (fixture.written < 100000) {
         put(&fixture, CHUNK / WORD);
@@ -428,7 +428,7 @@ static void one_that_was_late_returns(void **state)
     begin(&fixture);
     late = add(&fixture, QUEUE, SPLIT_DROP);
     add(&fixture, QUEUE, SPLIT_DROP);
-    start(&fixture, 0);
+    start(&fixture);
     pour(&fixture, 100000, late);
     get(late, QUEUE / 2 - 1);
     pour(&fixture, 100, late);
@@ -453,7 +453,7 @@ static void equals_miss_nothing(void **state)
     begin(&fixture);
     for (int i = 0; i < 3; i++)
         add(&fixture, QUEUE, SPLIT_DROP);
-    start(&fixture, 0);
+    start(&fixture);
     turns_begin(&turns, fixture.loop, "the source is read");
     for (int turn = 0; fixture.written < 50000; turn++) {
         put(&fixture, CHUNK / WORD);
@@ -478,7 +478,7 @@ static void one_that_is_slow_misses(void **state)
     begin(&fixture);
     slow = add(&fixture, QUEUE, SPLIT_DROP);
     add(&fixture, QUEUE, SPLIT_DROP);
-    start(&fixture, 0);
+    start(&fixture);
     for (int64_t next = begun; slow->outlet.dropped == 0;) {
         put(&fixture, CHUNK / WORD);
         assert_int_equal(loop_look(fixture.loop), 0);
@@ -505,7 +505,7 @@ static void one_that_is_late_is_taken_out(void **state)
     add(&fixture, QUEUE, SPLIT_DETACH);
     stalled = add(&fixture, QUEUE, SPLIT_DETACH);
     stalled->leaves_when_late = true;
-    start(&fixture, 0);
+    start(&fixture);
     pour(&fixture, 100000, stalled);
     finish(&fixture);
     assert_complete(&fixture, &fixture.readers[0]);
@@ -529,7 +529,7 @@ static void one_that_leaves_hurts_nobody(void **state)
         begin(&fixture);
         leaver = add(&fixture, QUEUE, policies[i]);
         add(&fixture, QUEUE, policies[i]);
-        start(&fixture, 0);
+        start(&fixture);
         fill(&fixture, NULL);
         close_reader(leaver);
         pour(&fixture, 50000, NULL);
@@ -550,7 +550,7 @@ static void the_last_one_leaves(void **state)
     begin(&fixture);
     add(&fixture, QUEUE, SPLIT_BLOCK);
     add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 0);
+    start(&fixture);
     close_reader(&fixture.readers[0]);
     split_remove(&fixture.readers[1].outlet);
     split_remove(&fixture.readers[1].outlet);
@@ -569,7 +569,7 @@ static void one_that_comes_later(void **state)
 
     (void)state;
     begin(&fixture);
-    start(&fixture, 0);
+    start(&fixture);
     put(&fixture, 10);
     assert_int_equal(loop_look(fixture.loop), 0);
     add(&fixture, QUEUE, SPLIT_BLOCK);
@@ -597,7 +597,7 @@ static void a_fifo_waits_for_its_writer(void **state)
     fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     begin_with(&fixture, fd, -1, descriptors);
     add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 0);
+    start(&fixture);
     assert_true(turns_for(fixture.loop, 20 * CLOCK_MILLISECOND) <= 3);
     assert_false(fixture.is_over);
     fixture.write_fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -617,7 +617,7 @@ static void small_pieces_fill_a_queue(void **state)
     (void)state;
     begin(&fixture);
     reader = add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 0);
+    start(&fixture);
     for (int i = 0; i < 1000; i++) {
         put(&fixture, 1);
         assert_int_equal(loop_look(fixture.loop), 0);
@@ -625,39 +625,6 @@ static void small_pieces_fill_a_queue(void **state)
     assert_true(outlet_queued(&reader->outlet) < QUEUE);
     finish(&fixture);
     assert_complete(&fixture, reader);
-    end(&fixture);
-}
-
-static void a_limit_is_kept(void **state)
-{
-    struct fixture fixture;
-    int64_t begun = clock_now();
-
-    (void)state;
-    begin(&fixture);
-    add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 100000);
-    put(&fixture, 2500);
-    finish(&fixture);
-    assert_true(clock_now() - begun >= 190 * CLOCK_MILLISECOND);
-    assert_complete(&fixture, &fixture.readers[0]);
-    end(&fixture);
-}
-
-static void a_total_limit_is_kept(void **state)
-{
-    struct fixture fixture;
-    struct limit total;
-    int64_t begun = clock_now();
-
-    (void)state;
-    begin(&fixture);
-    add(&fixture, QUEUE, SPLIT_BLOCK);
-    limit_init(&total, 100000, begun);
-    assert_int_equal(split_start(&fixture.split, &fixture.source, 0, &total), 0);
-    put(&fixture, 2500);
-    finish(&fixture);
-    assert_true(clock_now() - begun >= 190 * CLOCK_MILLISECOND);
     end(&fixture);
 }
 
@@ -671,7 +638,7 @@ static void another_reader_of_the_source(void **state)
     (void)state;
     begin(&fixture);
     full = add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 0);
+    start(&fixture);
     fill(&fixture, NULL);
     assert_int_equal(read(fixture.source.fd, bytes, sizeof bytes), CHUNK);
     get(full, CHUNK);
@@ -690,7 +657,7 @@ static void a_system_without_tee(void **state)
     begin(&fixture);
     add(&fixture, QUEUE, SPLIT_BLOCK);
     tee_error = ENOSYS;
-    assert_int_equal(split_start(&fixture.split, &fixture.source, 0, NULL), -1);
+    assert_int_equal(split_start(&fixture.split, &fixture.source), -1);
     assert_int_equal(errno, ENOSYS);
     tee_error = 0;
     end(&fixture);
@@ -703,7 +670,7 @@ static void a_tee_that_fails(void **state)
     (void)state;
     begin(&fixture);
     add(&fixture, QUEUE, SPLIT_BLOCK);
-    start(&fixture, 0);
+    start(&fixture);
     put(&fixture, 10);
     tee_error = EINVAL;
     turns_until(fixture.loop, fixture.is_over);
@@ -720,7 +687,7 @@ static void a_system_that_splices_nothing_away(void **state)
     begin(&fixture);
     add(&fixture, QUEUE, SPLIT_BLOCK);
     add(&fixture, QUEUE, SPLIT_DROP);
-    start(&fixture, 0);
+    start(&fixture);
     splice_error = EINVAL;
     pour(&fixture, 100000, NULL);
     finish(&fixture);
@@ -793,7 +760,7 @@ static void live_once(void)
 
         reader->leaves_when_late = reader->outlet.policy == SPLIT_DETACH && any(2) == 0;
     }
-    start(&fixture, 0);
+    start(&fixture);
     for (int i = 0; i < 400; i++)
         live(&fixture);
     live_to_the_end(&fixture);
@@ -847,8 +814,6 @@ int main(void)
         cmocka_unit_test_teardown(one_that_comes_later, kit_cleanup),
         cmocka_unit_test_teardown(a_fifo_waits_for_its_writer, kit_cleanup),
         cmocka_unit_test_teardown(small_pieces_fill_a_queue, kit_cleanup),
-        cmocka_unit_test_teardown(a_limit_is_kept, kit_cleanup),
-        cmocka_unit_test_teardown(a_total_limit_is_kept, kit_cleanup),
         cmocka_unit_test_teardown(another_reader_of_the_source, kit_cleanup),
         cmocka_unit_test_teardown(a_system_without_tee, kit_cleanup),
         cmocka_unit_test_teardown(a_tee_that_fails, kit_cleanup),
