@@ -36,6 +36,10 @@
 /* Of one call: so that a stop is seen soon, and progress moves. */
 enum { CHUNK = 16 * 1024 * 1024, PAGE = 4096 };
 
+/* Of a relay's pipe. All pipes of a user have 64 MiB together (pipe(7), pipe-user-pages-soft), so
+ * it is large only where so many bytes came at once. */
+enum { RELAY_SIZE = 1024 * 1024, RELAY_BURST = 16 * 1024 };
+
 /* Of a file that is not ready, and of one that said both that it is and that it is not. */
 enum { FILE_WAIT_MS = 100, FILE_PAUSE_MS = 10 };
 
@@ -146,6 +150,15 @@ static enum move_result by_splice(struct move *move, size_t n)
 
 /* ---- through a pipe of our own ---- */
 
+/* A page of a socket has a place of its own in a pipe, however few bytes are in it; so the usual 16
+ * are few. */
+static void enlarge_pipe(struct move *move)
+{
+    if (!move->is_pipe_large)
+        (void)kernel_pipe_size(move->pipe[1], RELAY_SIZE);
+    move->is_pipe_large = true;
+}
+
 static enum move_result fill_pipe(struct move *move, size_t n)
 {
     ssize_t got;
@@ -154,11 +167,13 @@ static enum move_result fill_pipe(struct move *move, size_t n)
         move->pipe[0] = -1;
         return go_plainly(move);
     }
-    got = kernel_splice(move->source->fd, NULL, move->pipe[1], n);
+    got = kernel_splice(move->source->fd, NULL, move->pipe[1], smaller(n, RELAY_SIZE));
     if (got < 0)
         return errno == EAGAIN ? MOVE_WAITS_SOURCE : give_up(move, MOVE_SOURCE_FAILED);
     move->piped = (size_t)got;
     move->at_end = got == 0;
+    if (got >= RELAY_BURST)
+        enlarge_pipe(move);
     return MOVE_MORE;
 }
 

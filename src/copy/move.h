@@ -53,6 +53,7 @@ struct move {
     enum move_result waited_for;  /* what the last step said: by now it has come */
     int pipe[2];                  /* MOVE_RELAY: -1 where there is none */
     size_t piped;                 /* bytes in it */
+    bool is_pipe_large;           /* or would be, if the system let it */
     char *buffer;                 /* MOVE_BUFFER: NULL until it is needed */
     size_t size;                  /* of the buffer */
     size_t begin;                 /* what is in it and not written yet */

@@ -726,6 +726,34 @@ static void test_end_with_bytes_held(void **state)
     tear_down(&rig);
 }
 
+/* Who brings little is content with the pipe that everybody gets: they are counted. */
+static void test_relay_of_bursts_is_large(void **state)
+{
+    enum { LARGE = 1024 * 1024, LITTLE = 100, MUCH = 50000 };
+    int pipe[2];
+    struct rig rig;
+    long usual;
+
+    (void)state;
+    assert_int_equal(kernel_pipe(pipe), 0);
+    usual = kernel_pipe_size(pipe[1], 1);
+    if (kernel_pipe_size(pipe[1], LARGE) < LARGE)
+        kit_skip("a pipe of this size cannot be had");
+    set_up(&rig, A_UNIX, A_UNIX, SIZE, 5);
+    assert_int_equal(write(rig.feed, rig.sent, LITTLE), LITTLE);
+    step(&rig, SIZE);
+    assert_int_equal(kernel_pipe_size(rig.move.pipe[1], 1), usual);
+    assert_int_equal(write(rig.feed, rig.sent + LITTLE, MUCH), MUCH);
+    step(&rig, SIZE);
+    assert_true(kernel_pipe_size(rig.move.pipe[1], 1) >= LARGE);
+    rig.fed = LITTLE + MUCH;
+    run(&rig, SIZE);
+    check_content(&rig);
+    tear_down(&rig);
+    close(pipe[0]);
+    close(pipe[1]);
+}
+
 /* ---- files that are not ready ---- */
 
 /* Returns how long a step took that got nothing, in ns. */
@@ -1071,6 +1099,7 @@ int main(void)
         cmocka_unit_test_teardown(test_end_behind_a_full_pipe, kit_cleanup),
         cmocka_unit_test_teardown(test_burst_is_one_step, kit_cleanup),
         cmocka_unit_test_teardown(test_end_with_bytes_held, kit_cleanup),
+        cmocka_unit_test_teardown(test_relay_of_bursts_is_large, kit_cleanup),
         cmocka_unit_test_teardown(test_file_without_data_is_not_spun_on, kit_cleanup),
         cmocka_unit_test_teardown(test_file_gets_data_meanwhile, kit_cleanup),
         cmocka_unit_test_teardown(test_file_says_again_and_again, kit_cleanup),
