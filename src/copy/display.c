@@ -343,17 +343,41 @@ static void display_on_continue(void *owner, int signo)
     display_forget(owner);
 }
 
+static void display_on_stop(void *owner, int signo);
+
 /* What the signal did before does the rest, and this returns when the program goes on. */
+static void display_stop(void *owner)
+{
+    struct display *display = owner;
+
+    timer_stop(&display->stop);
+    loop_signal(display->loop, SIGTSTP, NULL, NULL);
+    raise(SIGTSTP);
+    loop_signal(display->loop, SIGTSTP, display_on_stop, display);
+    (void)timer_after(&display->tick, frame_ns);
+}
+
+/* What is queued would be written when the program goes on, over what a shell has written. */
 static void display_on_stop(void *owner, int signo)
 {
     struct display *display = owner;
 
-    display_leave(display);
-    loop_signal(display->loop, signo, NULL, NULL);
-    raise(signo);
-    loop_signal(display->loop, signo, display_on_stop, display);
+    (void)signo;
+    if (timer_is_set(&display->stop))
+        return;
+    timer_stop(&display->tick);
     deferred_stop(&display->paint);
-    (void)timer_after(&display->tick, frame_ns);
+    display_leave(display);
+    if (output_is_drained(&display->output) || timer_after(&display->stop, drain_ns) < 0)
+        display_stop(display);
+}
+
+static void display_on_output(void *owner)
+{
+    struct display *display = owner;
+
+    if (timer_is_set(&display->stop) && output_is_drained(&display->output))
+        display_stop(display);
 }
 
 /* ---- what is due ---- */
@@ -456,6 +480,7 @@ static int display_start(struct display *display)
 static void display_free(struct display *display)
 {
     timer_stop(&display->tick);
+    timer_stop(&display->stop);
     deferred_stop(&display->paint);
     if (display->is_painting) {
         loop_signal(display->loop, SIGCONT, NULL, NULL);
@@ -479,10 +504,11 @@ int display_init(struct display *display, struct loop *loop, int fd, enum displa
     display->is_terminal = isatty(fd);
     display->is_painting = mode == DISPLAY_FRAMES && display->is_terminal && can_paint();
     timer_init(&display->tick, loop, display_on_tick, display);
+    timer_init(&display->stop, loop, display_stop, display);
     deferred_init(&display->paint, loop, display_on_paint, display);
     display->views = calloc(count + 1, sizeof *display->views);
-    if (output_init(&display->output, loop, fd, QUEUE_MAX, NULL, NULL) == 0 && display->views &&
-        progress_init(&display->progress, count, display->begun) == 0 &&
+    if (output_init(&display->output, loop, fd, QUEUE_MAX, display_on_output, display) == 0 &&
+        display->views && progress_init(&display->progress, count, display->begun) == 0 &&
         display_start(display) == 0) {
         watch_name(&display->output.watch, "progress");
         return 0;
@@ -518,6 +544,7 @@ static void display_drain(struct display *display)
 void display_fini(struct display *display)
 {
     timer_stop(&display->tick);
+    timer_stop(&display->stop);
     deferred_stop(&display->paint);
     if (display->is_painting)
         display_leave(display);

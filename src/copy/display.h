@@ -33,6 +33,7 @@ struct display {
     struct progress progress;
     struct copy_view *views; /* one a stream */
     struct timer tick;
+    struct timer stop;     /* a stop (Ctrl-Z) that waits for what is queued, no longer than this */
     struct deferred paint; /* a look at what signals there are comes between the two */
     int64_t begun;
     bool is_terminal;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <unistd.h>
 #include <vterm.h>
@@ -146,8 +147,23 @@ static void start_frames(int rows, int columns)
     start(DISPLAY_FRAMES, t.slave);
 }
 
+static void stall(void)
+{
+    assert_int_equal(tcflow(t.slave, TCOOFF), 0);
+    t.is_stalled = true;
+}
+
+static void unstall(void)
+{
+    assert_int_equal(tcflow(t.slave, TCOON), 0);
+    t.is_stalled = false;
+}
+
 static int teardown(void **state)
 {
+    signal(SIGTSTP, SIG_DFL);
+    if (t.is_stalled)
+        unstall();
     if (t.is_open)
         finish();
     watch_stop(&t.always);
@@ -455,18 +471,6 @@ static void as_small_as_can_be(void **state)
 
 /* ---- slow, stopped ---- */
 
-static void stall(void)
-{
-    assert_int_equal(tcflow(t.slave, TCOOFF), 0);
-    t.is_stalled = true;
-}
-
-static void unstall(void)
-{
-    assert_int_equal(tcflow(t.slave, TCOON), 0);
-    t.is_stalled = false;
-}
-
 static void a_stopped_terminal_gets_the_newest_frame(void **state)
 {
     int frames = 0;
@@ -523,6 +527,88 @@ static void after_a_stop_it_begins_where_the_cursor_is(void **state)
     assert_string_equal(row(5), "$ fg");
     assert_non_null(strstr(row(6), "one    1.00 MiB"));
     expect_cursor(9);
+}
+
+/* ---- Ctrl-Z ---- */
+
+static struct {
+    int count;
+    bool was_drained;
+} stops;
+
+/* In place of the kernel. */
+static void note_stop(int signo)
+{
+    (void)signo;
+    stops.count++;
+    stops.was_drained = output_is_drained(&t.display.output);
+}
+
+static void ignore_signal(void *owner, int signo)
+{
+    (void)owner;
+    (void)signo;
+}
+
+static void catch_stop(void)
+{
+    stops.count = 0;
+    assert_true(signal(SIGTSTP, note_stop) != SIG_ERR);
+}
+
+/* A terminal that cannot be opened anew, as after su(1): here for want of descriptors, but for
+ * those of the loop's signals, which are there by then. */
+static void start_careful(int rows, int columns)
+{
+    struct rlimit limit, none;
+
+    open_terminal(rows, columns);
+    assert_int_equal(loop_signal(t.loop, SIGUSR1, ignore_signal, NULL), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    start(DISPLAY_FRAMES, t.slave);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(t.display.output.kind, OUTPUT_CAREFUL);
+}
+
+static void what_is_queued_is_written_before_a_stop(void **state)
+{
+    (void)state;
+    catch_stop();
+    start_careful(12, COLUMNS);
+    pass(50);
+    copy.views[0].copied += MIB;
+    raise(SIGTSTP);
+    while (stops.count == 0)
+        assert_int_equal(loop_turn(t.loop), 0);
+    assert_true(stops.was_drained);
+    read_terminal();
+    assert_memory_equal(row(3), "total  1.00 MiB", 15);
+    expect_cursor(4);
+    pass(50); /* it paints again */
+    expect_cursor(7);
+}
+
+static void a_stalled_terminal_holds_a_stop_up_for_a_second(void **state)
+{
+    (void)state;
+    catch_stop();
+    start_frames(ROWS, COLUMNS);
+    pass(50);
+    stall();
+    copy.views[0].copied += MIB;
+    raise(SIGTSTP);
+    pass(0);
+    pass(999);
+    raise(SIGTSTP); /* one stop, however often it was asked for */
+    pass(0);
+    assert_int_equal(stops.count, 0);
+    pass(1);
+    assert_int_equal(stops.count, 1);
+    assert_false(stops.was_drained);
+    unstall();
 }
 
 /* Who takes the editing of lines from a terminal, as less does, paints on it. */
@@ -805,6 +891,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stopped_terminal_gets_the_newest_frame, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_terminal_is_not_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_stop_it_begins_where_the_cursor_is, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_is_queued_is_written_before_a_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stalled_terminal_holds_a_stop_up_for_a_second, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pager_has_the_terminal_to_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_gets_lines, setup, teardown),
