@@ -33,6 +33,17 @@ enum end_kind {
 /* ERROR is 0, or an errno with WHY, a text for a person, valid during the call. */
 typedef void end_fn(void *owner, int error, const char *why);
 
+/* What is known of a peer that has not got all yet. */
+struct end_farewell {
+    struct watch watch; /* it may still say something, which is thrown away */
+    struct timer look;  /* at what it has acknowledged */
+    int64_t look_ns;
+    int64_t patience_ns;
+    long left;     /* what it has not acknowledged */
+    int64_t since; /* it acknowledged something, or first had it all */
+    int64_t heard; /* when it last said something; -1: never */
+};
+
 struct end {
     struct loop *loop;
     const struct place *place; /* borrowed; NULL of one that end_adopt made */
@@ -54,7 +65,9 @@ struct end {
     struct deferred tell; /* on_open, from the loop */
     int error;
     char why[300];
+    struct end_farewell farewell; /* while it lingers */
     end_fn *on_open;
+    end_fn *on_finished;
     void *owner;
 };
 
@@ -78,8 +91,16 @@ void end_adopt(struct end *end, int fd, enum end_kind kind);
  * or -1 with errno, closed as by end_close. */
 int end_finish(struct end *end);
 
-/* Gives up, also while it opens; what is shared stays open. A source that is shared and a file
- * stands where reading has come to: OFFSET, or -1 for where it was. Does nothing where it is
+/* The same for a TCP socket of ours, whose peer may have got little of what was written: closed at
+ * once it would lose that by any word of its own (RFC 2525, 2.17). It is told that no more comes;
+ * what it says is thrown away; and when it has acknowledged everything, and has ended or fallen
+ * silent, ON_FINISHED is called once, from the loop, never from within, the end being closed.
+ * ETIMEDOUT: it has acknowledged nothing for PATIENCE_NS; 0 or less: that takes as long as it
+ * takes. Returns false, and does nothing, where there is nothing to wait for: use end_finish. */
+bool end_linger(struct end *end, int64_t patience_ns, end_fn *on_finished);
+
+/* Gives up, also while it opens or lingers; what is shared stays open. A source that is shared and
+ * a file stands where reading has come to: OFFSET, or -1 for where it was. Does nothing where it is
  * closed. */
 void end_close(struct end *end, int64_t offset);
 

@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
 #include <sys/ioctl.h>
 #ifdef HAVE_SYS_SENDFILE_H
 #include <sys/sendfile.h>
 #endif
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "copy/kernel.h"
@@ -115,6 +119,24 @@ long kernel_readable(int fd)
     int n;
 
     return ioctl(fd, FIONREAD, &n) < 0 ? -1 : n;
+}
+
+long kernel_unacknowledged(int fd)
+{
+    int n;
+#if defined SIOCOUTQ
+    return ioctl(fd, SIOCOUTQ, &n) < 0 ? -1 : n;
+#elif defined FIONWRITE
+    return ioctl(fd, FIONWRITE, &n) < 0 ? -1 : n;
+#elif defined SO_NWRITE
+    socklen_t length = sizeof n;
+
+    return getsockopt(fd, SOL_SOCKET, SO_NWRITE, &n, &length) < 0 ? -1 : n;
+#else
+    (void)fd, (void)n;
+    errno = ENOSYS;
+    return -1;
+#endif
 }
 
 static int prepare(int fd)

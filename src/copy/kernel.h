@@ -35,6 +35,10 @@ bool kernel_is_master(int fd);
 /* Returns how many bytes can be read from FD now (ioctl(2), FIONREAD), or -1. */
 long kernel_readable(int fd);
 
+/* Returns how much of what was written to the TCP socket FD its peer has not acknowledged, its end
+ * included on Linux (tcp(7), SIOCOUTQ), or -1 where the system cannot say. */
+long kernel_unacknowledged(int fd);
+
 /* Makes a pipe, close-on-exec and non-blocking. 0, or -1 with errno as pipe(2). */
 int kernel_pipe(int ends[2]);
 

@@ -94,17 +94,35 @@ static void finish_dest(void *owner)
     stream->is_finished = true;
 }
 
+static void fail_dest(struct stream *stream, int error)
+{
+    if (error == ETIMEDOUT && stream->options.pump.stall_ns > 0)
+        end_with(stream, STREAM_DETACHED, error, "it took nothing for too long");
+    else
+        end_with(stream, STREAM_DEST_FAILED, error, NULL);
+}
+
 static void dest_finished(void *owner)
 {
     struct stream *stream = owner;
 
     if (stream->finish_error != 0)
-        end_with(stream, STREAM_DEST_FAILED, stream->finish_error, NULL);
+        fail_dest(stream, stream->finish_error);
     else
         end_with(stream, STREAM_DONE, 0, NULL);
 }
 
-/* A file is given its name, and may be synced, by the crew. */
+static void dest_lingered(void *owner, int error, const char *why)
+{
+    struct stream *stream = owner;
+
+    (void)why;
+    stream->finish_error = error;
+    stream->is_finished = true;
+    dest_finished(stream);
+}
+
+/* A file is given its name, and may be synced, by the crew; a socket's peer takes its time. */
 static void finish(struct stream *stream)
 {
     stream->state = COPY_FINISHING;
@@ -113,6 +131,8 @@ static void finish(struct stream *stream)
         return;
     }
     if (stream->dest.kind == END_FILE && crew_give(stream->crew, &stream->finish) == 0)
+        return;
+    if (end_linger(&stream->dest, stream->options.pump.stall_ns, dest_lingered))
         return;
     finish_dest(stream);
     dest_finished(stream);
@@ -136,10 +156,8 @@ static void pump_ended(void *owner, enum move_result result, int error)
         finish(stream);
     else if (result == MOVE_SOURCE_FAILED)
         end_with(stream, STREAM_SOURCE_FAILED, error, NULL);
-    else if (error == ETIMEDOUT && stream->options.pump.stall_ns > 0)
-        end_with(stream, STREAM_DETACHED, error, "it took nothing for too long");
     else
-        end_with(stream, STREAM_DEST_FAILED, error, NULL);
+        fail_dest(stream, error);
 }
 
 static void start_pump(struct stream *stream)

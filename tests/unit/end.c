@@ -119,6 +119,7 @@ struct opening {
     char text[600];
     int descriptors; /* that were open before */
     int told;
+    int finished;
     int error;
     char why[sizeof((struct end *)0)->why];
 };
@@ -1077,6 +1078,226 @@ static void a_peer_that_has_reset_has_not_got_it(void **state)
     finish(&opening);
 }
 
+/* ---- peers that take their time ---- */
+
+enum { SMALL = 16384 };
+
+static void on_finished(void *owner, int error, const char *why)
+{
+    struct opening *opening = owner;
+
+    opening->finished++;
+    opening->error = error;
+    assert_int_equal(why != NULL, error != 0);
+    assert_int_equal(opening->end.kind, END_NONE);
+    assert_int_equal(opening->end.fd, -1);
+}
+
+struct talk {
+    int peer;
+    size_t left;        /* it has still to read */
+    const char *answer; /* to each block; NULL: none */
+};
+
+/* Connects to a peer with little room, and writes to it what is taken. */
+static void begin_talk(struct opening *opening, struct talk *talk, const char *answer)
+{
+    char text[64];
+    uint16_t port;
+    int listener = kit_listen(&port);
+    int size = SMALL;
+
+    begin(opening, false);
+    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
+    snprintf(text, sizeof text, "tcp:127.0.0.1:%u", port);
+    open_well(opening, text, 0);
+    assert_int_equal(setsockopt(opening->end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    *talk = (struct talk){.peer = kit_accept(listener), .answer = answer};
+    talk->left = fill(opening->end.fd);
+    assert_true(talk->left > SMALL);
+    opening->told = 0;
+}
+
+static void linger(struct opening *opening, int64_t patience_ns)
+{
+    if (!end_linger(&opening->end, patience_ns, on_finished))
+        kit_skip("this system does not say what was acknowledged");
+    assert_int_equal(opening->finished, 0);
+}
+
+/* Returns whether that was the end. */
+static bool peer_reads_block(struct talk *talk)
+{
+    char bytes[SMALL / 4];
+    ssize_t n = recv(talk->peer, bytes, sizeof bytes, MSG_DONTWAIT);
+
+    if (n < 0)
+        assert_int_equal(errno, EAGAIN);
+    if (n <= 0)
+        return n == 0;
+    talk->left -= (size_t)n;
+    if (talk->answer)
+        kit_send(talk->peer, talk->answer, strlen(talk->answer));
+    return false;
+}
+
+static void end_talk(struct opening *opening, struct talk *talk, int error)
+{
+    turns_until(opening->loop, opening->finished > 0);
+    assert_int_equal(opening->error, error);
+    turns_for(opening->loop, 5 * CLOCK_MILLISECOND);
+    assert_int_equal(opening->finished, 1);
+    if (talk->peer >= 0)
+        close(talk->peer);
+    finish(opening);
+}
+
+static void a_peer_that_answers_slowly_loses_nothing(void **state)
+{
+    struct opening opening;
+    struct talk talk;
+
+    (void)state;
+    begin_talk(&opening, &talk, "ack\n");
+    linger(&opening, 0);
+    turns_until(opening.loop, peer_reads_block(&talk));
+    assert_int_equal(talk.left, 0);
+    assert_int_equal(opening.finished, 0); /* it could still answer */
+    close(talk.peer);
+    talk.peer = -1;
+    end_talk(&opening, &talk, 0);
+}
+
+/* It need not end: it may have other things to do. */
+static void a_silent_peer_is_left_when_it_has_everything(void **state)
+{
+    struct opening opening;
+    struct talk talk;
+
+    (void)state;
+    begin_talk(&opening, &talk, NULL);
+    linger(&opening, KIT_DEADLINE_NS);
+    turns_for(opening.loop, 20 * CLOCK_MILLISECOND);
+    assert_int_equal(opening.finished, 0);
+    turns_until(opening.loop, peer_reads_block(&talk));
+    assert_int_equal(talk.left, 0);
+    end_talk(&opening, &talk, 0);
+}
+
+static void a_peer_that_falls_silent_is_left(void **state)
+{
+    struct opening opening;
+    struct talk talk;
+    int64_t begun = clock_now();
+
+    (void)state;
+    begin_talk(&opening, &talk, NULL);
+    kit_send(talk.peer, "welcome", 7);
+    linger(&opening, 0);
+    turns_until(opening.loop, peer_reads_block(&talk));
+    assert_int_equal(talk.left, 0);
+    end_talk(&opening, &talk, 0);
+    assert_true(clock_now() - begun >= CLOCK_SECOND);
+}
+
+static void a_peer_that_has_nothing_to_say_may_read_late(void **state)
+{
+    struct opening opening;
+    struct talk talk;
+
+    (void)state;
+    begin_talk(&opening, &talk, NULL);
+    assert_int_equal(shutdown(talk.peer, SHUT_WR), 0);
+    linger(&opening, 0);
+    assert_true(turns_for(opening.loop, 20 * CLOCK_MILLISECOND) < 50); /* it does not spin */
+    assert_int_equal(opening.finished, 0);
+    turns_until(opening.loop, peer_reads_block(&talk));
+    assert_int_equal(talk.left, 0);
+    end_talk(&opening, &talk, 0);
+}
+
+static void a_peer_that_resets_before_it_has_everything(void **state)
+{
+    (void)state;
+    for (int has_ended = 0; has_ended < 2; has_ended++) {
+        struct opening opening;
+        struct talk talk;
+
+        begin_talk(&opening, &talk, NULL);
+        if (has_ended)
+            assert_int_equal(shutdown(talk.peer, SHUT_WR), 0);
+        linger(&opening, 0);
+        turns_for(opening.loop, 5 * CLOCK_MILLISECOND);
+        assert_int_equal(opening.finished, 0);
+        kit_reset(talk.peer);
+        talk.peer = -1;
+        end_talk(&opening, &talk, ECONNRESET);
+    }
+}
+
+static void a_peer_that_takes_nothing_for_too_long(void **state)
+{
+    struct opening opening;
+    struct talk talk;
+
+    (void)state;
+    begin_talk(&opening, &talk, NULL);
+    linger(&opening, 20 * CLOCK_MILLISECOND);
+    end_talk(&opening, &talk, ETIMEDOUT);
+}
+
+static void a_peer_is_given_up(void **state)
+{
+    struct opening opening;
+    struct talk talk;
+
+    (void)state;
+    begin_talk(&opening, &talk, NULL);
+    linger(&opening, 20 * CLOCK_MILLISECOND);
+    turns_for(opening.loop, 5 * CLOCK_MILLISECOND);
+    end_close(&opening.end, -1);
+    turns_for(opening.loop, 40 * CLOCK_MILLISECOND);
+    assert_int_equal(opening.finished, 0);
+    close(talk.peer);
+    finish(&opening);
+}
+
+static void assert_ends_at_once(struct opening *opening)
+{
+    assert_false(end_linger(&opening->end, 0, on_finished));
+    assert_int_equal(end_finish(&opening->end), 0);
+    turns_for(opening->loop, 5 * CLOCK_MILLISECOND);
+    assert_int_equal(opening->finished, 0);
+    finish(opening);
+}
+
+static void what_ends_at_once(void **state)
+{
+    struct opening opening;
+    int listener = kit_listen_unix(name("socket"));
+    uint16_t port;
+    int shared, peer;
+
+    (void)state;
+    begin(&opening, false);
+    open_well(&opening, name("socket"), 0);
+    assert_ends_at_once(&opening);
+    close(listener);
+    listener = kit_listen(&port);
+    shared = kit_connect(port);
+    peer = kit_accept(listener);
+    assert_int_equal(fcntl(shared, F_SETFL, O_NONBLOCK), 0);
+    begin(&opening, false);
+    open_fd(&opening, shared);
+    assert_int_equal(opening.end.kind, END_SOCKET);
+    assert_ends_at_once(&opening);
+    begin(&opening, false);
+    open_well(&opening, name("file"), 0);
+    assert_ends_at_once(&opening);
+    close(peer);
+    close(shared);
+}
+
 /* ---- listening ---- */
 
 static uint16_t port_of(const struct opening *opening)
@@ -1338,6 +1559,14 @@ int main(void)
         ONE(a_peer_that_refuses),
         ONE(a_peer_that_talks_back_loses_nothing),
         ONE(a_peer_that_has_reset_has_not_got_it),
+        ONE(a_peer_that_answers_slowly_loses_nothing),
+        ONE(a_silent_peer_is_left_when_it_has_everything),
+        ONE(a_peer_that_falls_silent_is_left),
+        ONE(a_peer_that_has_nothing_to_say_may_read_late),
+        ONE(a_peer_that_resets_before_it_has_everything),
+        ONE(a_peer_that_takes_nothing_for_too_long),
+        ONE(a_peer_is_given_up),
+        ONE(what_ends_at_once),
         ONE(a_client_is_waited_for),
         ONE(one_port_for_both_families),
         ONE(of_two_clients_one_is_taken),
