@@ -11,6 +11,10 @@
 #include <sys/sendfile.h>
 #endif
 #include <sys/socket.h>
+#if defined HAVE_SYS_XATTR_H && defined __linux__ /* macOS has another of that name */
+#include <sys/xattr.h>
+#define HAS_ACL
+#endif
 #include <unistd.h>
 
 #include "copy/kernel.h"
@@ -167,5 +171,43 @@ int64_t kernel_seek(int fd, int64_t offset, int hole)
     (void)fd, (void)offset, (void)hole;
     errno = EINVAL;
     return -1;
+#endif
+}
+
+#ifdef HAS_ACL
+static const char acl_name[] = "system.posix_acl_access"; /* xattr(7) */
+
+/* Takes what a call on the ACL has said: 0 where there is none. */
+static ssize_t none_is_nothing(ssize_t result)
+{
+    bool is_none = errno == ENODATA || errno == EOPNOTSUPP || errno == ENOSYS;
+
+    return result < 0 && is_none ? 0 : result;
+}
+#endif
+
+ssize_t kernel_acl_get(const char *path, void *acl, size_t size)
+{
+#ifdef HAS_ACL
+    return none_is_nothing(getxattr(path, acl_name, acl, size));
+#else
+    (void)path, (void)acl, (void)size;
+    return 0;
+#endif
+}
+
+int kernel_acl_set(int fd, const void *acl, size_t n)
+{
+#ifdef HAS_ACL
+    ssize_t has;
+
+    if (n > 0)
+        return fsetxattr(fd, acl_name, acl, n, 0);
+    has = none_is_nothing(fgetxattr(fd, acl_name, NULL, 0));
+    return has > 0 ? fremovexattr(fd, acl_name) : (int)has;
+#else
+    (void)fd, (void)acl;
+    errno = ENOSYS;
+    return n > 0 ? -1 : 0;
 #endif
 }

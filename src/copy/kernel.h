@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The system calls that move bytes inside of the kernel, where the system has them; -1 with ENOSYS
- * where it has not, which callers take as a refusal like any other. Arguments, results and errno
- * are those of the manual page; EINTR is dealt with here: they are made again. Some raise SIGPIPE.
+ * The system calls that not all systems have, such as those that move bytes inside of the kernel;
+ * -1 with ENOSYS where they are not, which callers take as a refusal like any other. Arguments,
+ * results and errno are those of the manual page; EINTR is dealt with here: they are made again.
+ * Some raise SIGPIPE.
  */
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -46,5 +47,14 @@ int kernel_pipe(int ends[2]);
  * lseek(2), SEEK_DATA and SEEK_HOLE, or -1: ENXIO: there is none; EINVAL: this file or system
  * cannot say. FD's offset is where it was told then: use the explicit ones. */
 int64_t kernel_seek(int fd, int64_t offset, int hole);
+
+/* Reads the access ACL of the file PATH, acl(5), as the kernel writes it, into SIZE bytes at ACL.
+ * Returns its length, where SIZE is 0 too; 0: it has none, or nobody here knows of any; or -1 with
+ * errno as getxattr(2). */
+ssize_t kernel_acl_get(const char *path, void *acl, size_t size);
+
+/* Gives FD that ACL of N bytes; N 0: takes away the one that it has. 0, or -1 with errno as
+ * fsetxattr(2) and fremovexattr(2); to have none to take away is no error. */
+int kernel_acl_set(int fd, const void *acl, size_t n);
 
 #endif

@@ -4,6 +4,9 @@
  * can fail but one, the old file is not touched, and whatever fails takes the temporary file away.
  *
  * The system's surprises: chown(2) and write(2) clear the set-user-ID bits, so the mode comes last.
+ * The group's bits in the mode of a file with an ACL are no permission of the group but the most
+ * that anybody named in the ACL may, so the mode alone would say something else. The temporary file
+ * inherits an ACL from its folder, whose entries are asleep until chmod(2) gives it the mode.
  * close(2) is where NFS says that the disk was full, so it comes before the name. rename(2) puts
  * the file in the place of anything but a folder, devices included. mkostemp(3) would make every
  * file 0600, and neither the umask nor a folder's default ACL (acl(5)) can be applied later on as
@@ -23,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "copy/kernel.h"
 #include "copy/replace.h"
 
 enum {
@@ -284,6 +288,20 @@ static int replace_keep_folder(struct replace *replace, bool in_place)
     return replace->folder < 0 ? -1 : 0;
 }
 
+static int replace_keep_acl(struct replace *replace)
+{
+    ssize_t n = replace->is_new ? 0 : kernel_acl_get(replace->path, NULL, 0);
+
+    if (n <= 0)
+        return (int)n;
+    replace->acl = malloc((size_t)n);
+    if (!replace->acl)
+        return -1;
+    n = kernel_acl_get(replace->path, replace->acl, (size_t)n);
+    replace->acl_size = n > 0 ? (size_t)n : 0;
+    return n < 0 ? -1 : 0;
+}
+
 /* The folder comes first: where that fails, nothing is made or truncated yet. */
 static int replace_open_file(struct replace *replace)
 {
@@ -291,7 +309,9 @@ static int replace_open_file(struct replace *replace)
 
     if (replace_keep_folder(replace, in_place) < 0)
         return -1;
-    return in_place ? replace_open_in_place(replace) : replace_open_temporary(replace);
+    if (in_place)
+        return replace_open_in_place(replace);
+    return replace_keep_acl(replace) < 0 ? -1 : replace_open_temporary(replace);
 }
 
 void replace_init(struct replace *replace)
@@ -313,8 +333,8 @@ int replace_open(struct replace *replace, const char *path, unsigned flags)
 
 /* ---- ending ---- */
 
-/* Whether ERROR of fchown(2) says that this user or file system cannot, and trying was harmless:
- * EINVAL is for an owner that a user namespace does not know. */
+/* Whether ERROR says that this user or file system cannot give that, and trying was harmless:
+ * EINVAL is for an owner, or one in an ACL, that a user namespace does not know. */
 static bool is_not_for_us(int error)
 {
     return error == EPERM || error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
@@ -335,8 +355,13 @@ static int replace_give(int fd, uid_t uid, gid_t gid)
 
 static int replace_set_mode(int fd, mode_t mode)
 {
+    struct stat now;
     int result;
 
+    if (fstat(fd, &now) < 0)
+        return -1;
+    if ((now.st_mode & REPLACE_MODE) == mode)
+        return 0;
     do
         result = fchmod(fd, mode);
     while (result < 0 && errno == EINTR);
@@ -352,7 +377,21 @@ static mode_t replace_less(mode_t mode, bool has_group)
     return has_group ? mode : mode & (others | ~(mode_t)S_IRWXG);
 }
 
-/* Gives the new file owner and mode of the old one. */
+/* Gives the new file the ACL of the old one, or takes away what it has inherited. An entry may also
+ * keep somebody out, so that without it MODE is too much for the group and for all others. */
+static int replace_give_acl(const struct replace *replace, bool has_group, mode_t *mode)
+{
+    size_t n = has_group ? replace->acl_size : 0;
+    int result = kernel_acl_set(replace->fd, replace->acl, n);
+
+    if (result < 0 && !is_not_for_us(errno))
+        return -1;
+    if (result < 0 || n < replace->acl_size)
+        *mode &= S_IRWXU;
+    return 0;
+}
+
+/* Gives the new file owner, ACL and mode of the old one. */
 static int replace_dress(const struct replace *replace)
 {
     struct stat now;
@@ -369,9 +408,9 @@ static int replace_dress(const struct replace *replace)
         given = replace_give(replace->fd, (uid_t)-1, replace->gid);
         mode = replace_less(mode, given > 0);
     }
-    if (given < 0)
+    if (given < 0 || replace_give_acl(replace, given > 0, &mode) < 0)
         return -1;
-    return (now.st_mode & REPLACE_MODE) == mode ? 0 : replace_set_mode(replace->fd, mode);
+    return replace_set_mode(replace->fd, mode);
 }
 
 static int replace_sync(int fd)
@@ -482,6 +521,7 @@ void replace_abort(struct replace *replace)
         unlink(replace->temporary);
     free(replace->path);
     free(replace->temporary);
+    free(replace->acl);
     replace_init(replace);
     errno = error;
 }

@@ -3,13 +3,16 @@
  * A regular file that appears under its name only when it is complete.
  *
  * It is written under a temporary name in the same folder, .NAME.XXXXXX, gets the owner and then
- * the mode of the file it replaces (or 0666 less the umask where there is none), and takes its name
- * with rename(2). Where that owner or group cannot be given, the file is ours, without the
- * set-user-ID and set-group-ID bits, and a group that is another may no more than all others.
+ * the ACL and the mode of the file it replaces (or 0666 less the umask, and what the folder says,
+ * where there is none), and takes its name with rename(2). Where that owner or group cannot be
+ * given, the file is ours, without the set-user-ID and set-group-ID bits, and a group that is
+ * another may no more than all others; where the ACL cannot be, or is of another group's file,
+ * nobody but the owner may anything.
  * Behind a symbolic link the file that it leads to is replaced, and the link stays. A file that may
  * not be written is not replaced either, though its folder would allow it. What is lost of a
- * replaced file: its other hard links keep the old content, and its ACL and extended attributes are
- * not kept. Blocking calls throughout: for a crew (copy/crew.h) where that matters.
+ * replaced file: its other hard links keep the old content, and its extended attributes, ACLs of
+ * other kinds than Linux's acl(5) among them, are not kept. Blocking calls throughout: for a crew
+ * (copy/crew.h) where that matters.
  */
 #ifndef REPLACE_H
 #define REPLACE_H
@@ -34,6 +37,8 @@ struct replace {
     mode_t mode;     /* of the file that is there; not where is_new */
     uid_t uid;
     gid_t gid;
+    void *acl; /* its, as kernel_acl_get has it; NULL: it has none */
+    size_t acl_size;
 };
 
 void replace_init(struct replace *replace);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "copy/kernel.h"
 #include "copy/replace.h"
 #include "kit/kit.h"
 
@@ -62,6 +63,8 @@ WRAP(int, fsync, (int fd), (fd), -1)
 WRAP(int, rename, (const char *old, const char *new), (old, new), -1)
 WRAP(int, link, (const char *old, const char *new), (old, new), -1)
 WRAP(int, unlink, (const char *path), (path), -1)
+WRAP(ssize_t, kernel_acl_get, (const char *path, void *acl, size_t size), (path, acl, size), -1)
+WRAP(int, kernel_acl_set, (int fd, const void *acl, size_t n), (fd, acl, n), -1)
 
 int __real_fchown(int fd, uid_t uid, gid_t gid);
 int __wrap_fchown(int fd, uid_t uid, gid_t gid);
@@ -565,6 +568,180 @@ static void another_group_may_no_more_than_others(void **state)
     }
 }
 
+/* ---- what else is allowed: acl(5) ---- */
+
+enum { ACL_SIZE = 44, ACL_MASK = 30 };
+
+/* As xattr(7) has it: user::rw-, user:12345:rw-, group::---, mask::rw-, other::---. */
+static const unsigned char acl[ACL_SIZE] = {
+    2,  0,                                     /* the version */
+    0,  0, 1, 0, 6,   0,   255, 255, 255, 255, /* the owner */
+    2,  0, 6, 0, 57,  48,  0,   0,             /* 12345 */
+    4,  0, 0, 0, 255, 255, 255, 255,           /* the group */
+    16, 0, 6, 0, 255, 255, 255, 255,           /* the most that all but the owner and others may */
+    32, 0, 0, 0, 255, 255, 255, 255,
+};
+
+static void set_acl(int fd, const unsigned char bytes[ACL_SIZE])
+{
+    if (kernel_acl_set(fd, bytes, ACL_SIZE) < 0)
+        kit_skip("this file system has no ACLs");
+}
+
+static void make_with_acl(const char *path)
+{
+    int fd;
+
+    make(path, OLD, 0640);
+    fd = open(path, O_WRONLY, 0);
+    set_acl(fd, acl);
+    close(fd);
+    assert_int_equal(mode_of(path), 0660);
+}
+
+static void assert_no_acl(const char *path)
+{
+    assert_int_equal(kernel_acl_get(path, NULL, 0), 0);
+}
+
+static void assert_acl(const char *path)
+{
+    unsigned char found[ACL_SIZE + 1];
+
+    assert_int_equal(kernel_acl_get(path, found, sizeof found), ACL_SIZE);
+    assert_memory_equal(found, acl, ACL_SIZE);
+}
+
+/* The group, which may nothing, is not to get what 12345 may. */
+static void the_acl_is_kept(void **state)
+{
+    (void)state;
+    make_with_acl("out");
+    assert_int_equal(replace_with("out", 0), 0);
+    assert_holds("out", NEW);
+    assert_acl("out");
+    assert_int_equal(mode_of("out"), 0660);
+}
+
+static void the_acl_and_the_owner_are_kept(void **state)
+{
+    struct stat status;
+
+    (void)state;
+    make_with_acl("out");
+    if (chown("out", 1234, 5678) < 0)
+        kit_skip("only root can give a file to another");
+    assert_int_equal(chmod("out", 06770), 0);
+    assert_int_equal(replace_with("out", 0), 0);
+    assert_int_equal(stat("out", &status), 0);
+    assert_int_equal(status.st_uid, 1234);
+    assert_int_equal(status.st_gid, 5678);
+    assert_int_equal(status.st_mode & 07777, 06770);
+    assert_int_equal(kernel_acl_get("out", NULL, 0), ACL_SIZE);
+}
+
+static void an_acl_that_cannot_be_given(void **state)
+{
+    static const int errors[] = {EOPNOTSUPP, EPERM, EINVAL, ENOSYS};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        make_with_acl("out");
+        assert_int_equal(chmod("out", 0665), 0);
+        set_fault("kernel_acl_set", 0, errors[i]);
+        assert_int_equal(replace_with("out", 0), 0);
+        set_fault(NULL, 0, 0);
+        assert_holds("out", NEW);
+        assert_no_acl("out");
+        assert_int_equal(mode_of("out"), 0600);
+        assert_int_equal(unlink("out"), 0);
+    }
+}
+
+/* What it says of the group would be said of another. */
+static void the_acl_of_a_group_that_cannot_be_given(void **state)
+{
+    (void)state;
+    make_with_acl("out");
+    if (chown("out", 1234, 5678) < 0)
+        kit_skip("only root can give a file to another");
+    cannot_give = true;
+    assert_int_equal(replace_with("out", 0), 0);
+    assert_no_acl("out");
+    assert_int_equal(mode_of("out"), 0600);
+}
+
+/* As open(2) does it in a folder with a default ACL: nobody may anything yet. */
+static void inherit(int fd)
+{
+    unsigned char asleep[ACL_SIZE];
+
+    memcpy(asleep, acl, ACL_SIZE);
+    asleep[ACL_MASK] = 0;
+    set_acl(fd, asleep);
+}
+
+/* ERROR: it cannot be; 0: it can. */
+static void assert_inheritance_is_lost(int error, mode_t mode)
+{
+    struct replace replace;
+
+    make("out", OLD, 0640);
+    replace_init(&replace);
+    assert_int_equal(replace_open(&replace, "out", 0), 0);
+    inherit(replace.fd);
+    set_fault(error ? "kernel_acl_set" : NULL, 0, error);
+    assert_int_equal(replace_commit(&replace), 0);
+    set_fault(NULL, 0, 0);
+    assert_int_equal(mode_of("out"), mode);
+    assert_int_equal(kernel_acl_get("out", NULL, 0), error ? ACL_SIZE : 0);
+    assert_int_equal(unlink("out"), 0);
+}
+
+static void nothing_is_inherited_by_an_old_file(void **state)
+{
+    (void)state;
+    assert_inheritance_is_lost(0, 0640);
+    assert_inheritance_is_lost(EPERM, 0600);
+}
+
+static void a_new_file_inherits(void **state)
+{
+    struct replace replace;
+
+    (void)state;
+    replace_init(&replace);
+    assert_int_equal(replace_open(&replace, "out", 0), 0);
+    set_acl(replace.fd, acl);
+    assert_int_equal(replace_commit(&replace), 0);
+    assert_acl("out");
+}
+
+static void in_place_the_acl_stays(void **state)
+{
+    (void)state;
+    make_with_acl("out");
+    assert_int_equal(replace_with("out", REPLACE_IN_PLACE), 0);
+    assert_acl("out");
+}
+
+/* It cannot be known what it would have said. */
+static void an_acl_that_cannot_be_read(void **state)
+{
+    (void)state;
+    for (int after = 0; after < 2; after++) {
+        make_with_acl("out");
+        set_fault("kernel_acl_get", after, EIO);
+        assert_int_equal(replace_with("out", 0), -1);
+        assert_int_equal(errno, EIO);
+        assert_int_equal(fault.count, after + 1);
+        set_fault(NULL, 0, 0);
+        assert_holds("out", OLD);
+        assert_int_equal(names_in("."), 1);
+        assert_int_equal(unlink("out"), 0);
+    }
+}
+
 /* ---- in place, at the end, and not at all ---- */
 
 static void in_place_the_file_is_the_same(void **state)
@@ -764,6 +941,9 @@ static void whatever_fails_harms_nothing(void **state)
         {"open", 0, EACCES, REPLACE_SYNC},
         {"open", 1, EMFILE, REPLACE_SYNC},
         {"fstat", 0, EIO, 0},
+        {"fstat", 1, EIO, 0},
+        {"kernel_acl_get", 0, EIO, 0},
+        {"kernel_acl_set", 0, ENOSPC, 0},
         {"fchmod", 0, EPERM, 0},
         {"fchmod", 0, EIO, 0},
         {"fsync", 0, EIO, REPLACE_SYNC},
@@ -940,6 +1120,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_owner_is_kept, begin, end),
         cmocka_unit_test_setup_teardown(another_owner_loses_its_bits, begin, end),
         cmocka_unit_test_setup_teardown(another_group_may_no_more_than_others, begin, end),
+        cmocka_unit_test_setup_teardown(the_acl_is_kept, begin, end),
+        cmocka_unit_test_setup_teardown(the_acl_and_the_owner_are_kept, begin, end),
+        cmocka_unit_test_setup_teardown(an_acl_that_cannot_be_given, begin, end),
+        cmocka_unit_test_setup_teardown(the_acl_of_a_group_that_cannot_be_given, begin, end),
+        cmocka_unit_test_setup_teardown(nothing_is_inherited_by_an_old_file, begin, end),
+        cmocka_unit_test_setup_teardown(a_new_file_inherits, begin, end),
+        cmocka_unit_test_setup_teardown(in_place_the_acl_stays, begin, end),
+        cmocka_unit_test_setup_teardown(an_acl_that_cannot_be_read, begin, end),
         cmocka_unit_test_setup_teardown(in_place_the_file_is_the_same, begin, end),
         cmocka_unit_test_setup_teardown(giving_up_in_place_leaves_what_was_written, begin, end),
         cmocka_unit_test_setup_teardown(at_the_end, begin, end),
