@@ -121,7 +121,8 @@ void child_prepare(struct child_command *command, const char *const argv[])
     command->argv[n] = NULL;
 }
 
-/* What the test program ignores or blocks is not the program's business. */
+/* What the test program ignores or blocks is not the program's business, nor that all tests run in
+ * the background of a script. */
 static void child_reset_signals(void)
 {
     sigset_t none;
@@ -129,6 +130,8 @@ static void child_reset_signals(void)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
 }
 
 void child_die_with(pid_t parent)
