@@ -35,7 +35,7 @@ _Noreturn void main_refuse_backend(const char *name, int error);
 
 /* Calls ON_SIGNAL for SIGNO. A SIGHUP that is ignored stays so: nohup(1) means it. A shell without
  * job control ignores SIGINT for what it starts with &, and means only the keyboard's: a kill(1) by
- * name shall work. Ends where it fails. */
+ * name shall work, and where it shall not, the caller does not come here. Ends where it fails. */
 void main_catch(struct loop *loop, int signo, signal_fn *on_signal, void *owner);
 
 #endif

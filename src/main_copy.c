@@ -225,13 +225,22 @@ static void print_once(void *owner, int signo)
         display_print(&program->display);
 }
 
+/* A shell without job control ignores the keyboard's signals for what it starts with &, and
+ * nohup(1) SIGHUP: what is copied there is not to end by a Ctrl-C that is for the foreground.
+ * SIGTERM is meant for us whatever was before. */
+static bool is_to_end(int signo)
+{
+    return signo == SIGTERM || !signal_is_ignored(signo);
+}
+
 /* A write that cannot be done is an error of one destination, not the end of all. */
 static void catch_signals(struct program *program)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        main_catch(program->loop, ends[i], interrupt, program);
+        if (is_to_end(ends[i]))
+            main_catch(program->loop, ends[i], interrupt, program);
     main_catch(program->loop, SIGUSR1, print_once, program);
 }
 

@@ -430,19 +430,41 @@ static void a_signal_ends_it_and_leaves_all_as_it_was(void **state)
     }
 }
 
-static void an_ignored_hangup_stays_ignored(void **state)
+/* As by nohup, or of what a script has in the background. */
+static void assert_stays_ignored(const char *name, int signo)
 {
-    struct kit_process *process = kit_run("sh", "-c", "trap '' HUP; exec $TEST_WRAPPER \"$0\" - -",
-                                          kit_program("pollcopy"), NULL);
+    char script[128];
+    struct kit_process *process;
 
-    (void)state;
+    snprintf(script, sizeof script, "trap '' %s; exec $TEST_WRAPPER \"$0\" - -", name);
+    process = kit_run("sh", "-c", script, kit_program("pollcopy"), NULL);
     kit_type(process, "x\n");
     kit_await_lines(process, 1);
-    kit_signal(process, SIGHUP);
+    kit_signal(process, signo);
     kit_type(process, "y\n");
     kit_await_lines(process, 2);
     kit_type_end(process);
     assert_status(process, 0, "x\ny\n", "");
+}
+
+static void what_is_ignored_at_the_start_stays_so(void **state)
+{
+    (void)state;
+    assert_stays_ignored("HUP", SIGHUP);
+    assert_stays_ignored("INT", SIGINT);
+}
+
+static void sigterm_ends_it_though_it_was_ignored(void **state)
+{
+    struct kit_process *process =
+        kit_run("sh", "-c", "trap '' INT TERM; exec $TEST_WRAPPER \"$0\" - -",
+                kit_program("pollcopy"), NULL);
+
+    (void)state;
+    kit_type(process, "x\n");
+    kit_await_lines(process, 1);
+    kit_signal(process, SIGTERM);
+    assert_status(process, INTERRUPTED, "x\n", "");
 }
 
 /* ---- readers that go away ---- */
@@ -553,7 +575,8 @@ int main(void)
         CASE(usr1_prints_once_and_goes_on),
         CASE(usr1_prints_in_json),
         CASE(a_signal_ends_it_and_leaves_all_as_it_was),
-        CASE(an_ignored_hangup_stays_ignored),
+        CASE(what_is_ignored_at_the_start_stays_so),
+        CASE(sigterm_ends_it_though_it_was_ignored),
         CASE(a_reader_that_goes_is_a_failed_destination),
         CASE(standard_output_that_nobody_reads_is_8),
         CASE(a_pair_is_never_faster_than_its_limit),
