@@ -36,7 +36,7 @@ struct program {
     FILE *total; /* where that is told; NULL: nowhere */
 };
 
-static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
+static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 static const int64_t twice_ns = CLOCK_SECOND / 2;
 static int64_t interrupted_at; /* set before the handler that reads it is there */

@@ -415,7 +415,7 @@ static void usr1_prints_in_json(void **state)
 
 static void a_signal_ends_it_and_leaves_all_as_it_was(void **state)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 
     (void)state;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
@@ -452,6 +452,7 @@ static void what_is_ignored_at_the_start_stays_so(void **state)
     (void)state;
     assert_stays_ignored("HUP", SIGHUP);
     assert_stays_ignored("INT", SIGINT);
+    assert_stays_ignored("QUIT", SIGQUIT);
 }
 
 static void sigterm_ends_it_though_it_was_ignored(void **state)
