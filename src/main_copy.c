@@ -175,14 +175,15 @@ static void open_display(struct program *program)
         die_warn("standard error: no progress is shown: %s", strerror(errno));
 }
 
-/* Returns the exit status that comes of it. */
+/* Whoever has closed standard output, before we began (EBADF: see main_fill_descriptors) or by now,
+ * does not want to know it; all is copied. Returns the exit status that comes of it. */
 static unsigned tell_total(const struct program *program)
 {
     if (!program->total)
         return 0;
     fprintf(program->total, "Number of bytes copied %llu\n",
             (unsigned long long)copy_total(program->copy));
-    if (fflush(program->total) == 0 || program->total != stdout)
+    if (fflush(program->total) == 0 || program->total != stdout || errno == EPIPE || errno == EBADF)
         return 0;
     die_warn("standard output: %s", strerror(errno));
     return COPY_BROKEN;

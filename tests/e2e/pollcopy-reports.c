@@ -197,6 +197,20 @@ static void a_total_that_cannot_be_told_is_1(void **state)
     assert_string_equal(content_of("new"), SMALL);
 }
 
+static void a_total_that_nobody_wants_is_0(void **state)
+{
+    static const char *const scripts[] = {
+        "exec 3<>fifo 4>fifo 3<&-; exec $TEST_WRAPPER \"$0\" small new >&4", /* no reader */
+        "exec $TEST_WRAPPER \"$0\" small new >&-",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        assert_status(kit_run("sh", "-c", scripts[i], kit_program("pollcopy"), NULL), 0, "", "");
+        assert_string_equal(content_of("new"), SMALL);
+    }
+}
+
 /* The pair between the two that fail is copied. */
 static void a_source_and_a_destination_are_12(void **state)
 {
@@ -561,6 +575,7 @@ int main(void)
         CASE(a_long_line_is_16),
         CASE(a_detached_destination_is_16),
         CASE(a_total_that_cannot_be_told_is_1),
+        CASE(a_total_that_nobody_wants_is_0),
         CASE(a_source_and_a_destination_are_12),
         CASE(a_source_and_a_lost_line_are_20),
         CASE(a_source_and_a_signal_are_36),
