@@ -203,7 +203,8 @@ static uint64_t read_rate(const char *option, const char *text)
     if (length > 2 && strcmp(text + length - 2, "/s") == 0)
         size[length - 2] = '\0';
     if (parse_size(size, 1, OPTIONS_RATE_MAX, &rate) < 0)
-        die_usage("%s: '%s' is not a number of bytes a second, such as 500K or 2M", option, text);
+        die_usage("%s: '%s' is not a number of bytes a second up to 1024T, such as 500K or 2M",
+                  option, text);
     free(size);
     return rate;
 }
