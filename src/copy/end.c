@@ -13,10 +13,10 @@
  *     up; of /dev/ptmx it is another terminal altogether, and so it is with other devices that
  *     hand out something new (tun, fuse).
  *   - close(2) of a TCP socket in which something is unread sends a RST instead of a FIN, and so
- * does the kernel for what comes after it; with the RST goes all that the peer has not
- * acknowledged.
+ *     does the kernel for what comes after it; with the RST goes all that the peer has not
+ *     acknowledged.
  *   - a TCP socket whose peer has ended says 0 to each recv(2), also when it is reset later: that
- * is in SO_ERROR.
+ *     is in SO_ERROR.
  */
 #include "config.h"
 
@@ -138,12 +138,20 @@ static void end_succeed_with_file(struct end *end, int fd, const struct stat *st
     end_succeed(end, fd, END_FILE, is_ours);
 }
 
-/* The file may be fit to be written, but a name beside it cannot be made. */
+/* The file may be fit to be written, but a name beside it cannot be made, or not take its name. */
 static void end_fail_to_replace(struct end *end, int error)
 {
-    if (error == EACCES && !(end->flags & (REPLACE_IN_PLACE | REPLACE_APPEND)) &&
-        access(end->place->path, W_OK) == 0)
+    bool in_place = end->flags & (REPLACE_IN_PLACE | REPLACE_APPEND);
+
+    if (in_place || access(end->place->path, W_OK) < 0)
+        end_fail_as(end, error);
+    else if (error == EACCES)
         end_fail(end, error, "%s: its folder cannot be written; the file itself can, in place",
+                 strerror(error));
+    else if (error == EPERM || error == EBUSY)
+        end_fail(end, error,
+                 "%s: no new file can take its name; the file itself can be written, in place or "
+                 "at its end",
                  strerror(error));
     else
         end_fail_as(end, error);
@@ -364,6 +372,8 @@ static void end_open_path(struct end *end)
         end_open_replace(end);
     else if (S_ISBLK(status.st_mode) && end->flags & REPLACE_NO_CLOBBER)
         end_fail_as(end, EEXIST);
+    else if (S_ISBLK(status.st_mode) && end->flags & REPLACE_APPEND)
+        end_fail(end, EINVAL, "a device has no end to write behind");
     else
         end_open_as_it_is(end, status.st_mode);
 }

@@ -435,6 +435,19 @@ static void a_disk_is_written_in_place(void **state)
     finish(&opening);
 }
 
+static void a_disk_has_no_end(void **state)
+{
+    struct opening opening;
+
+    (void)state;
+    make_file("disk", "0123456789");
+    begin(&opening, false);
+    fake.kind = S_IFBLK;
+    open_in_vain(&opening, name("disk"), REPLACE_APPEND, EINVAL,
+                 "a device has no end to write behind");
+    finish(&opening);
+}
+
 static void a_disk_that_complains_when_it_is_closed(void **state)
 {
     static const int errors[][2] = {{EIO, -1}, {EINTR, 0}};
@@ -1530,6 +1543,7 @@ int main(void)
         ONE(a_file_is_appended_to),
         ONE(a_disk_is_read),
         ONE(a_disk_is_written_in_place),
+        ONE(a_disk_has_no_end),
         ONE(a_disk_that_complains_when_it_is_closed),
         ONE(a_fifo_is_read),
         ONE(a_fifo_is_written_when_somebody_reads_it),
