@@ -5,7 +5,8 @@
  * each has only to be compared with the one before it.
  *
  * Two device files may be one block device: it is the device's own number that tells (stat(2),
- * st_rdev).
+ * st_rdev). A socket has a number of its own on Linux (stat(2), st_ino); where it has not it is 0,
+ * and tells nothing.
  */
 #include "config.h"
 
@@ -19,7 +20,7 @@
 #include "copy/replace.h"
 #include "copy/same.h"
 
-enum same_kind { SAME_FILE, SAME_PIPE, SAME_BLOCK, SAME_NAME };
+enum same_kind { SAME_FILE, SAME_PIPE, SAME_BLOCK, SAME_NAME, SAME_SOCKET };
 
 struct same_key {
     const struct place *place;
@@ -37,7 +38,8 @@ struct same_keys {
     size_t count;
 };
 
-/* Returns whether what STATUS is of can be written only once. */
+/* Returns whether it matters that what STATUS is of is given twice. A socket that is named by its
+ * path is connected to anew each time. */
 static bool same_key_of_file(struct same_key *key, const struct stat *status)
 {
     key->device = status->st_dev;
@@ -54,6 +56,9 @@ static bool same_key_of_file(struct same_key *key, const struct stat *status)
         key->device = status->st_rdev;
         key->inode = 0;
         return true;
+    case S_IFSOCK:
+        key->kind = SAME_SOCKET;
+        return key->place->kind == PLACE_FD && status->st_ino != 0;
     default: /* folders too: they cannot be opened */
         return false;
     }
@@ -144,10 +149,14 @@ static int same_order(const void *left, const void *right)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* B comes behind A. */
+/* B comes behind A. What goes into a socket does not come out of it again. */
 static bool same_is_wrong(const struct same_key *a, const struct same_key *b)
 {
-    return same_compare(a, b) == 0 && (b->is_dest || b->kind == SAME_PIPE);
+    if (same_compare(a, b) != 0)
+        return false;
+    if (b->kind == SAME_SOCKET)
+        return a->is_dest == b->is_dest;
+    return b->is_dest || b->kind == SAME_PIPE;
 }
 
 /* Returns the second of the two that are the same, the first is before it: of those that are wrong
@@ -184,7 +193,7 @@ static const char *same_why(const struct same_key *a, const struct same_key *b)
 
 static void same_tell(const struct same_key *a, const struct same_key *b, char *text, size_t size)
 {
-    static const char *const nouns[] = {"file", "pipe", "device", "file"};
+    static const char *const nouns[] = {"file", "pipe", "device", "file", "socket"};
 
     snprintf(text, size, "%s and %s are the same %s; %s", same_name(a), same_name(b),
              nouns[b->kind], same_why(a, b));

@@ -24,6 +24,7 @@
 enum { MOST = 8, MANY = 5000 };
 
 #define READ_TOO "what is to be read would be overwritten"
+#define PARTS    "each of them would get a part of what is in it"
 #define ONCE     "each destination can be given once"
 
 static char told[300];
@@ -270,16 +271,35 @@ static void a_block_device_is_not_exempt(void **state)
     assert_fine(TEXTS("block"), TEXTS("other"));
 }
 
-static void sockets_are_exempt(void **state)
+static void a_socket_that_is_connected_to_is_exempt(void **state)
 {
-    char name[20];
+    int listener = kit_listen_unix("socket");
+
+    (void)state;
+    assert_fine(TEXTS("tcp:localhost:7", "unix:/x"), TEXTS("tcp:localhost:7", "unix:/x"));
+    assert_fine(TEXTS("socket", "socket"), TEXTS("socket", "socket"));
+    close(listener);
+}
+
+static void a_descriptor_of_a_socket(void **state)
+{
+    char name[20], again[20], text[200];
     int ends[2];
+    int copy;
 
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    copy = dup(ends[0]);
     snprintf(name, sizeof name, "fd:%d", ends[0]);
-    assert_fine(TEXTS(name), TEXTS(name));
-    assert_fine(TEXTS("tcp:localhost:7", "unix:/x"), TEXTS("tcp:localhost:7", "unix:/x"));
+    snprintf(again, sizeof again, "fd:%d", copy);
+    assert_fine(TEXTS(name), TEXTS(name)); /* an echo */
+    snprintf(text, sizeof text, "%s and %s are the same socket; " PARTS, name, again);
+    assert_same(TEXTS(name, again), TEXTS("new", again), text);
+    snprintf(text, sizeof text, "%s and %s are the same socket; " ONCE, again, name);
+    assert_same(TEXTS(name, "a"), TEXTS(again, name), text);
+    snprintf(again, sizeof again, "fd:%d", ends[1]);
+    assert_fine(TEXTS(name, again), TEXTS(name, again));
+    close(copy);
     close(ends[0]);
     close(ends[1]);
 }
@@ -345,7 +365,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(descriptors_of_a_pipe, begin, end),
         cmocka_unit_test_setup_teardown(devices_are_exempt, begin, end),
         cmocka_unit_test_setup_teardown(a_block_device_is_not_exempt, begin, end),
-        cmocka_unit_test_setup_teardown(sockets_are_exempt, begin, end),
+        cmocka_unit_test_setup_teardown(a_socket_that_is_connected_to_is_exempt, begin, end),
+        cmocka_unit_test_setup_teardown(a_descriptor_of_a_socket, begin, end),
         cmocka_unit_test_setup_teardown(the_first_of_several, begin, end),
         cmocka_unit_test_setup_teardown(what_is_told_is_cut, begin, end),
         cmocka_unit_test_setup_teardown(thousands, begin, end),
