@@ -151,11 +151,11 @@ static enum move_result by_splice(struct move *move, size_t n)
 /* ---- through a pipe of our own ---- */
 
 /* A page of a socket has a place of its own in a pipe, however few bytes are in it; so the usual 16
- * are few. */
+ * are few; but there may be many relays (end.h, pipe_size). */
 static void enlarge_pipe(struct move *move)
 {
-    if (!move->is_pipe_large)
-        (void)kernel_pipe_size(move->pipe[1], RELAY_SIZE);
+    if (!move->is_pipe_large && move->source->pipe_size > 0)
+        (void)kernel_pipe_size(move->pipe[1], move->source->pipe_size);
     move->is_pipe_large = true;
 }
 

@@ -740,6 +740,7 @@ static void test_relay_of_bursts_is_large(void **state)
     if (kernel_pipe_size(pipe[1], LARGE) < LARGE)
         kit_skip("a pipe of this size cannot be had");
     set_up(&rig, A_UNIX, A_UNIX, SIZE, 5);
+    rig.source.pipe_size = LARGE;
     assert_int_equal(write(rig.feed, rig.sent, LITTLE), LITTLE);
     step(&rig, SIZE);
     assert_int_equal(kernel_pipe_size(rig.move.pipe[1], 1), usual);
