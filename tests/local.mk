@@ -201,7 +201,8 @@ tests_unit_rare_poller_LDFLAGS = -Wl,--wrap=fcntl -Wl,--wrap=realloc -Wl,--wrap=
 tests_unit_replace_LDFLAGS = -Wl,--wrap=malloc -Wl,--wrap=readlink -Wl,--wrap=stat \
 	-Wl,--wrap=lstat -Wl,--wrap=fstat -Wl,--wrap=access -Wl,--wrap=open -Wl,--wrap=fchown \
 	-Wl,--wrap=fchmod -Wl,--wrap=fsync -Wl,--wrap=rename -Wl,--wrap=link -Wl,--wrap=unlink \
-	-Wl,--wrap=close -Wl,--wrap=kernel_acl_get -Wl,--wrap=kernel_acl_set
+	-Wl,--wrap=close -Wl,--wrap=kernel_acl_get -Wl,--wrap=kernel_acl_set \
+	-Wl,--wrap=kernel_marks -Wl,--wrap=geteuid
 tests_unit_uring_LDFLAGS = -Wl,--wrap=syscall -Wl,--wrap=io_uring_queue_init_params
 
 # Measurements, each printing a table: `make bench`.

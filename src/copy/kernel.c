@@ -11,6 +11,7 @@
 #include <sys/sendfile.h>
 #endif
 #include <sys/socket.h>
+#include <sys/stat.h>
 #if defined HAVE_SYS_XATTR_H && defined __linux__ /* macOS has another of that name */
 #include <sys/xattr.h>
 #define HAS_ACL
@@ -210,4 +211,22 @@ int kernel_acl_set(int fd, const void *acl, size_t n)
     errno = ENOSYS;
     return n > 0 ? -1 : 0;
 #endif
+}
+
+unsigned kernel_marks(const char *path)
+{
+    unsigned marks = 0;
+#ifdef STATX_ATTR_MOUNT_ROOT
+    struct statx status;
+
+    if (statx(AT_FDCWD, path, 0, STATX_TYPE, &status) < 0)
+        return 0;
+    if (status.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+        marks |= KERNEL_MOUNTED;
+    if (status.stx_attributes & (STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE))
+        marks |= KERNEL_FIXED;
+#else
+    (void)path;
+#endif
+    return marks;
 }

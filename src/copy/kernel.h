@@ -57,4 +57,12 @@ ssize_t kernel_acl_get(const char *path, void *acl, size_t size);
  * fsetxattr(2) and fremovexattr(2); to have none to take away is no error. */
 int kernel_acl_set(int fd, const void *acl, size_t n);
 
+enum {
+    KERNEL_MOUNTED = 1 << 0, /* something is mounted on it */
+    KERNEL_FIXED = 1 << 1    /* it can only be appended to, or not be changed: ioctl_iflags(2) */
+};
+
+/* Returns which of these are true of PATH, as far as anybody can say (statx(2)). */
+unsigned kernel_marks(const char *path);
+
 #endif

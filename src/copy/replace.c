@@ -267,10 +267,16 @@ static int replace_set_path(struct replace *replace, const char *path)
     return replace->path ? 0 : -1;
 }
 
-static int replace_open_folder(const char *path)
+static char *replace_folder(const char *path)
 {
     size_t length = folder_length(path);
-    char *folder = length > 0 ? strndup(path, length) : strdup(".");
+
+    return length > 0 ? strndup(path, length) : strdup(".");
+}
+
+static int replace_open_folder(const char *path)
+{
+    char *folder = replace_folder(path);
     int fd = folder ? replace_open_again(folder, O_RDONLY | O_DIRECTORY, 0) : -1;
     int error = errno;
 
@@ -286,6 +292,47 @@ static int replace_keep_folder(struct replace *replace, bool in_place)
         return 0;
     replace->folder = replace_open_folder(replace->path);
     return replace->folder < 0 ? -1 : 0;
+}
+
+/* Whether the name in a folder of STATUS is to be kept for others, who alone may take it away:
+ * inode(7) on the sticky bit. */
+static bool is_others_name(const struct replace *replace, const struct stat *status)
+{
+    uid_t us = geteuid();
+
+    return status->st_mode & S_ISVTX && us != 0 && us != status->st_uid && us != replace->uid;
+}
+
+/* The name in FOLDER; as replace_foresee. */
+static int replace_foresee_in(const struct replace *replace, const char *folder)
+{
+    unsigned marks = replace->is_new ? 0 : kernel_marks(replace->path);
+    struct stat status;
+
+    if (stat(folder, &status) < 0)
+        return -1;
+    if (marks & KERNEL_MOUNTED)
+        errno = EBUSY;
+    else if ((marks | kernel_marks(folder)) & KERNEL_FIXED)
+        errno = EPERM;
+    else if (!replace->is_new && is_others_name(replace, &status))
+        errno = EPERM;
+    else
+        return 0;
+    return -1;
+}
+
+/* Says at once what rename(2) would say when all is written: -1 with its errno, or 0: as far as can
+ * be seen, the name can be taken. */
+static int replace_foresee(const struct replace *replace)
+{
+    char *folder = replace_folder(replace->path);
+    int result = folder ? replace_foresee_in(replace, folder) : -1;
+    int error = errno;
+
+    free(folder);
+    errno = error;
+    return result;
 }
 
 static int replace_keep_acl(struct replace *replace)
@@ -311,7 +358,9 @@ static int replace_open_file(struct replace *replace)
         return -1;
     if (in_place)
         return replace_open_in_place(replace);
-    return replace_keep_acl(replace) < 0 ? -1 : replace_open_temporary(replace);
+    if (replace_foresee(replace) < 0 || replace_keep_acl(replace) < 0)
+        return -1;
+    return replace_open_temporary(replace);
 }
 
 void replace_init(struct replace *replace)

@@ -45,17 +45,18 @@ void replace_init(struct replace *replace);
 
 /* Starts: nothing is changed under PATH itself but with IN_PLACE and APPEND. PATH is a regular file
  * or does not exist. Returns 0, or -1 with errno as open(2); EEXIST: NO_CLOBBER; EINVAL: it is
- * neither; EACCES also where the folder cannot be written, though the file could: IN_PLACE can do
- * that. With SYNC the folder is opened, too, so that no descriptor is needed at the end: it must
- * be readable. A file without a name, which only /proc leads to, is written in place whatever the
- * flags.
+ * neither; EACCES also where the folder cannot be written, EPERM where the name is another's in a
+ * sticky folder, or file or folder can only be appended to, and EBUSY where something is mounted on
+ * the name, though the file itself could be written: IN_PLACE or APPEND can do that. With SYNC the
+ * folder is opened, too, so that no descriptor is needed at the end: it must be readable. A file
+ * without a name, which only /proc leads to, is written in place whatever the flags.
  */
 int replace_open(struct replace *replace, const char *path, unsigned flags);
 
 /* Ends: the file has its name when this returns 0. Else -1 with errno, and it is as after
  * replace_abort: the old file is untouched. Only where it took its name and the folder then could
- * not be synced, or the temporary name not be removed (NO_CLOBBER), the new file is there. EBUSY:
- * something is mounted on the name: IN_PLACE can do that. */
+ * not be synced, or the temporary name not be removed (NO_CLOBBER), the new file is there. EPERM
+ * and EBUSY as above, where that could not be seen at the beginning. */
 int replace_commit(struct replace *replace);
 
 /* Gives up: removes the temporary file. What was written in place stays. Does nothing where fd is

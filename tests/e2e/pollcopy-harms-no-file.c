@@ -393,6 +393,70 @@ static void a_file_that_may_not_be_written(void **state)
     assert_int_equal(names_in("d"), 1);
 }
 
+/* These three would be noticed in the end, when rename(2) fails: they are told at the beginning,
+ * and what can be done. */
+static const char no_name[] = ": no new file can take its name; the file itself can be written";
+
+static void a_name_of_another_in_a_sticky_folder(void **state)
+{
+    (void)state;
+    if (geteuid() != 0 || !can_be_nobody())
+        kit_skip("only root can set this up");
+    assert_int_equal(mkdir("d", 0755), 0);
+    write_file("d/out", OLD, strlen(OLD), 0666);
+    assert_int_equal(chmod("d", 01777), 0);
+    assert_ends(as_nobody("exec \"$0\" -q big d/out"), DEST, no_name);
+    assert_old("d/out");
+    assert_int_equal(names_in("d"), 1);
+    assert_ends(as_nobody("exec \"$0\" -q --append big d/new"), 0, NULL);
+    assert_big("d/new");
+}
+
+/* As /etc/hosts in many a container. */
+static void a_file_that_is_mounted(void **state)
+{
+    static const char script[] = "mount --bind real out || exit 99\n"
+                                 "\"$0\" -q big out; echo $?; cat out\n"
+                                 "\"$0\" -q --in-place big out; echo $?";
+    struct kit_process *process;
+    size_t length;
+
+    (void)state;
+    write_file("real", OLD, strlen(OLD), 0644);
+    if (!kit_has("unshare"))
+        kit_skip("there is no unshare(1)");
+    process = kit_run("unshare", "-rm", "sh", "-c", script, kit_program("pollcopy"), NULL);
+    if (kit_end(process) == 99 || *kit_stdout(process, &length) == '\0')
+        kit_skip("no file can be mounted here");
+    assert_string_equal(kit_stdout(process, &length), "8\n" OLD "0\n");
+    assert_non_null(strstr(kit_stderr(process), no_name));
+    assert_big("real");
+    assert_old("out");
+    assert_int_equal(names_in("."), 3);
+}
+
+static void a_file_that_can_only_grow(void **state)
+{
+    static const char script[] =
+        "chattr +a out || exit 99\n"
+        "\"$0\" -q big out; echo $?; \"$0\" -q --append out2 out; echo $?\n"
+        "chattr -a out";
+    struct kit_process *process;
+    size_t length;
+
+    (void)state;
+    if (!kit_has("chattr"))
+        kit_skip("there is no chattr(1)");
+    write_file("out2", OLD, strlen(OLD), 0644);
+    process = shell(script);
+    if (kit_end(process) == 99)
+        kit_skip("no file can be made one here");
+    assert_string_equal(kit_stdout(process, &length), "8\n0\n");
+    assert_non_null(strstr(kit_stderr(process), no_name));
+    assert_file("out", OLD OLD, 2 * strlen(OLD));
+    assert_int_equal(names_in("."), 3);
+}
+
 /* Another's file is replaced by one of ours, which is no set-user-ID program any longer. */
 static void a_file_of_another_owner(void **state)
 {
@@ -662,6 +726,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_folder_that_may_not_be_written, begin, end),
         cmocka_unit_test_setup_teardown(a_file_that_may_not_be_written, begin, end),
         cmocka_unit_test_setup_teardown(a_file_of_another_owner, begin, end),
+        cmocka_unit_test_setup_teardown(a_name_of_another_in_a_sticky_folder, begin, end),
+        cmocka_unit_test_setup_teardown(a_file_that_is_mounted, begin, end),
+        cmocka_unit_test_setup_teardown(a_file_that_can_only_grow, begin, end),
         cmocka_unit_test_setup_teardown(a_disk_that_is_read_only, begin, end),
         cmocka_unit_test_setup_teardown(a_signal_leaves_the_old_file, begin, end),
         cmocka_unit_test_setup_teardown(a_signal_while_a_file_is_read, begin, end),

@@ -34,6 +34,12 @@ static struct {
 } fault;
 
 static bool cannot_give; /* fchown(2), ever */
+static uid_t user;       /* who we are said to be; (uid_t)-1: who we are */
+
+static struct {
+    const char *path; /* NULL: it is as it is */
+    unsigned marks;
+} marked;
 
 static bool fails(const char *call)
 {
@@ -65,6 +71,23 @@ WRAP(int, link, (const char *old, const char *new), (old, new), -1)
 WRAP(int, unlink, (const char *path), (path), -1)
 WRAP(ssize_t, kernel_acl_get, (const char *path, void *acl, size_t size), (path, acl, size), -1)
 WRAP(int, kernel_acl_set, (int fd, const void *acl, size_t n), (fd, acl, n), -1)
+
+uid_t __real_geteuid(void);
+uid_t __wrap_geteuid(void);
+unsigned __real_kernel_marks(const char *path);
+unsigned __wrap_kernel_marks(const char *path);
+
+uid_t __wrap_geteuid(void)
+{
+    return user == (uid_t)-1 ? __real_geteuid() : user;
+}
+
+unsigned __wrap_kernel_marks(const char *path)
+{
+    if (marked.path && strcmp(marked.path, path) == 0)
+        return marked.marks;
+    return __real_kernel_marks(path);
+}
 
 int __real_fchown(int fd, uid_t uid, gid_t gid);
 int __wrap_fchown(int fd, uid_t uid, gid_t gid);
@@ -105,6 +128,8 @@ static int begin(void **state)
 {
     (void)state;
     umask(022);
+    user = (uid_t)-1;
+    marked.path = NULL;
     assert_non_null(getcwd(before, sizeof before));
     assert_int_equal(chdir(kit_folder()), 0);
     return 0;
@@ -568,6 +593,83 @@ static void another_group_may_no_more_than_others(void **state)
     }
 }
 
+/* ---- a name that cannot be taken ---- */
+
+/* Only then: the file itself can be written, and other names can be taken. */
+static void assert_only_replacing_is_refused(int error)
+{
+    assert_refused("d/out", 0, error);
+    assert_refused("d/out", REPLACE_SYNC, error);
+    assert_holds("d/out", OLD);
+    assert_int_equal(names_in("d"), 1);
+    assert_int_equal(replace_with("d/out", REPLACE_APPEND), 0);
+    assert_holds("d/out", OLD NEW);
+    assert_int_equal(replace_with("d/out", REPLACE_IN_PLACE), 0);
+    assert_holds("d/out", NEW);
+}
+
+static void make_in_sticky_folder(void)
+{
+    assert_int_equal(mkdir("d", 0755), 0);
+    assert_int_equal(chmod("d", 01777), 0);
+    make("d/out", OLD, 0666);
+}
+
+static void a_name_of_another_in_a_sticky_folder(void **state)
+{
+    (void)state;
+    make_in_sticky_folder();
+    user = geteuid() + 1;
+    assert_only_replacing_is_refused(EPERM);
+    assert_int_equal(replace_with("d/new", 0), 0);
+    assert_int_equal(chmod("d", 0777), 0);
+    assert_int_equal(replace_with("d/out", 0), 0);
+}
+
+static void who_may_in_a_sticky_folder(void **state)
+{
+    (void)state;
+    make_in_sticky_folder();
+    assert_int_equal(replace_with("d/out", 0), 0);
+    user = 0;
+    assert_int_equal(replace_with("d/out", 0), 0);
+    user = (uid_t)-1;
+    if (chown("d", 1234, 1234) < 0 || chown("d/out", 5678, 5678) < 0)
+        kit_skip("only root can give a file to another");
+    user = 1234;
+    assert_int_equal(replace_with("d/out", 0), 0);
+    user = 5678;
+    assert_int_equal(replace_with("d/out", 0), 0);
+    user = 91011;
+    assert_refused("d/out", 0, EPERM);
+}
+
+static void a_name_that_is_mounted_or_fixed(void **state)
+{
+    static const struct {
+        const char *path;
+        unsigned marks;
+        int error;
+    } cases[] = {
+        {"d/out", KERNEL_MOUNTED, EBUSY},
+        {"d/out", KERNEL_FIXED, EPERM},
+        {"d/", KERNEL_FIXED, EPERM},
+    };
+
+    (void)state;
+    assert_int_equal(mkdir("d", 0755), 0);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        make("d/out", OLD, 0644);
+        marked.path = cases[i].path;
+        marked.marks = cases[i].marks;
+        assert_only_replacing_is_refused(cases[i].error);
+        assert_int_equal(unlink("d/out"), 0);
+    }
+    assert_refused("d/new", 0, EPERM);
+    marked.marks = KERNEL_MOUNTED;
+    assert_int_equal(replace_with("d/new", 0), 0);
+}
+
 /* ---- what else is allowed: acl(5) ---- */
 
 enum { ACL_SIZE = 44, ACL_MASK = 30 };
@@ -933,6 +1035,7 @@ static void whatever_fails_harms_nothing(void **state)
         {"readlink", 0, EACCES, 0},
         {"readlink", 0, EIO, REPLACE_IN_PLACE},
         {"stat", 0, EACCES, 0},
+        {"stat", 1, EIO, 0},
         {"access", 0, EROFS, 0},
         {"open", 0, EACCES, 0},
         {"open", 0, ENOSPC, 0},
@@ -1120,6 +1223,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_owner_is_kept, begin, end),
         cmocka_unit_test_setup_teardown(another_owner_loses_its_bits, begin, end),
         cmocka_unit_test_setup_teardown(another_group_may_no_more_than_others, begin, end),
+        cmocka_unit_test_setup_teardown(a_name_of_another_in_a_sticky_folder, begin, end),
+        cmocka_unit_test_setup_teardown(who_may_in_a_sticky_folder, begin, end),
+        cmocka_unit_test_setup_teardown(a_name_that_is_mounted_or_fixed, begin, end),
         cmocka_unit_test_setup_teardown(the_acl_is_kept, begin, end),
         cmocka_unit_test_setup_teardown(the_acl_and_the_owner_are_kept, begin, end),
         cmocka_unit_test_setup_teardown(an_acl_that_cannot_be_given, begin, end),
