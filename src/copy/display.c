@@ -34,6 +34,7 @@
 #include "copy/report.h"
 
 enum { QUEUE_MAX = 1024 * 1024, DEFAULT_ROWS = 24, DEFAULT_COLUMNS = 80, TEXT_LEAST = 4096 };
+enum { LAST_WORD = 4096 }; /* room that is kept for the last event */
 
 static const int64_t frame_ns = 50 * CLOCK_MILLISECOND;
 static const int64_t idle_ns = 250 * CLOCK_MILLISECOND; /* while the frames are the same */
@@ -216,8 +217,11 @@ static int add_shown(struct buf *message, const char *text)
 /* Gives MESSAGE away and frees it. Returns 0, or -1 where it is not taken. */
 static int display_send(struct display *display, struct buf *message)
 {
-    int result = output_write(&display->output, buf_peek(message), message->length);
+    size_t kept = display->has_ended ? 0 : LAST_WORD;
+    int result = -1;
 
+    if (output_room(&display->output) >= message->length + kept)
+        result = output_write(&display->output, buf_peek(message), message->length);
     buf_fini(message);
     return result;
 }
@@ -428,8 +432,10 @@ void display_event(struct display *display, const struct copy_event *event)
     bool is_json = display->mode == DISPLAY_JSON;
     const char *text = display_make(display, is_json ? make_json_event : make_event, event);
 
-    if (event->kind == COPY_ENDED)
+    if (event->kind == COPY_ENDED) {
         timer_stop(&display->tick);
+        display->has_ended = true;
+    }
     if (text && is_json)
         display_write(display, text);
     else if (text && text[0] != '\0' &&
@@ -507,7 +513,8 @@ int display_init(struct display *display, struct loop *loop, int fd, enum displa
     timer_init(&display->stop, loop, display_stop, display);
     deferred_init(&display->paint, loop, display_on_paint, display);
     display->views = calloc(count + 1, sizeof *display->views);
-    if (output_init(&display->output, loop, fd, QUEUE_MAX, display_on_output, display) == 0 &&
+    if (output_init(&display->output, loop, fd, QUEUE_MAX + LAST_WORD, display_on_output,
+                    display) == 0 &&
         display->views && progress_init(&display->progress, count, display->begun) == 0 &&
         display_start(display) == 0) {
         watch_name(&display->output.watch, "progress");

@@ -38,6 +38,7 @@ struct display {
     int64_t begun;
     bool is_terminal;
     bool is_painting; /* frames are painted */
+    bool has_ended;   /* COPY_ENDED was told */
     char *frame;      /* the lines that stand there; NULL: none */
     size_t columns;   /* that they were made for */
     char *text;       /* the one that is being made */
@@ -51,7 +52,7 @@ int display_init(struct display *display, struct loop *loop, int fd, enum displa
                  const struct copy *copy);
 
 /* Says what EVENT means, above the lines, as "pollcopy: TEXT", fit for a terminal; or as JSON. It
- * is lost where a mebibyte waits to be taken already. */
+ * is lost where a mebibyte waits to be taken already, but for COPY_ENDED. */
 void display_event(struct display *display, const struct copy_event *event);
 
 /* Prints once how far all is, whatever the mode: SIGUSR1. */

@@ -791,7 +791,7 @@ static void json_for_a_slow_reader(void **state)
 static struct {
     int fd;
     int turns_left;
-    char bytes[1 << 20];
+    char bytes[1 << 21];
     size_t length;
 } late;
 
@@ -808,7 +808,7 @@ static void read_late(void *owner, unsigned ready)
         late.length += (size_t)n;
 }
 
-static void start_late(enum display_mode mode)
+static void tell_late(enum display_mode mode, int events)
 {
     int ends[2];
 
@@ -821,7 +821,7 @@ static void start_late(enum display_mode mode)
     watch_stop(&t.always);
     watch_init(&t.always, read_late, NULL);
     assert_int_equal(watch_start(&t.always, t.loop, t.pipe[0], POLLER_IN), 0);
-    for (int i = 0; i < 2000; i++)
+    for (int i = 0; i < events; i++)
         display_event(&t.display, &no_space);
     display_event(&t.display, &(struct copy_event){.kind = COPY_ENDED, .stream = SIZE_MAX});
     finish();
@@ -842,7 +842,7 @@ static int count_lines(const char *text)
 static void a_late_reader_gets_all_json(void **state)
 {
     (void)state;
-    start_late(DISPLAY_JSON);
+    tell_late(DISPLAY_JSON, 2000);
     assert_int_equal(count_lines(late.bytes), 2001);
     assert_non_null(strstr(late.bytes, "\n{\"event\":\"ended\","));
 }
@@ -850,9 +850,24 @@ static void a_late_reader_gets_all_json(void **state)
 static void a_late_reader_gets_all_messages(void **state)
 {
     (void)state;
-    start_late(DISPLAY_NONE);
+    tell_late(DISPLAY_NONE, 2000);
     assert_int_equal(count_lines(late.bytes), 2000);
     assert_int_equal(late.bytes[late.length - 1], '\n');
+}
+
+/* Events are lost then, but whole ones, and not that one. */
+static void one_that_is_a_mebibyte_behind_gets_the_last_event(void **state)
+{
+    static const char failed[] = "{\"event\":\"dest-failed\",";
+    const char *next = late.bytes;
+
+    (void)state;
+    tell_late(DISPLAY_JSON, 30000);
+    assert_in_range(late.length, 1 << 20, (1 << 20) + (1 << 17));
+    while (strncmp(next, failed, strlen(failed)) == 0)
+        next = strchr(next, '\n') + 1;
+    assert_memory_equal(next, "{\"event\":\"ended\",", 17);
+    assert_int_equal(count_lines(next), 1);
 }
 
 /* It could be waited for in vain. */
@@ -905,6 +920,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_for_a_slow_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_reader_gets_all_json, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_reader_gets_all_messages, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_is_a_mebibyte_behind_gets_the_last_event, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_reader_that_goes_at_the_end_ends_it, setup, teardown),
     };
 
