@@ -402,6 +402,8 @@ static int replace_give(int fd, uid_t uid, gid_t gid)
     return is_not_for_us(errno) ? 0 : -1;
 }
 
+/* Where the file system keeps no modes, or not for us, the one that the file has will do, unless it
+ * allows more. */
 static int replace_set_mode(int fd, mode_t mode)
 {
     struct stat now;
@@ -414,7 +416,9 @@ static int replace_set_mode(int fd, mode_t mode)
     do
         result = fchmod(fd, mode);
     while (result < 0 && errno == EINTR);
-    return result;
+    if (result == 0 || !is_not_for_us(errno) || now.st_mode & REPLACE_MODE & ~mode)
+        return result;
+    return 0;
 }
 
 /* What is left of MODE for an owner or a group that is another: it must allow nobody more. */

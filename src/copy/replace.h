@@ -7,12 +7,12 @@
  * where there is none), and takes its name with rename(2). Where that owner or group cannot be
  * given, the file is ours, without the set-user-ID and set-group-ID bits, and a group that is
  * another may no more than all others; where the ACL cannot be, or is of another group's file,
- * nobody but the owner may anything.
- * Behind a symbolic link the file that it leads to is replaced, and the link stays. A file that may
- * not be written is not replaced either, though its folder would allow it. What is lost of a
- * replaced file: its other hard links keep the old content, and its extended attributes, ACLs of
- * other kinds than Linux's acl(5) among them, are not kept. Blocking calls throughout: for a crew
- * (copy/crew.h) where that matters.
+ * nobody but the owner may anything. A mode that the file system does not take is none to fail
+ * for, where the one that it gives allows no more. Behind a symbolic link the file that it leads
+ * to is replaced, and the link stays. A file that may not be written is not replaced either,
+ * though its folder would allow it. What is lost of a replaced file: its other hard links keep
+ * the old content, and its extended attributes, ACLs of other kinds than Linux's acl(5) among
+ * them, are not kept. Blocking calls throughout: for a crew (copy/crew.h) where that matters.
  */
 #ifndef REPLACE_H
 #define REPLACE_H

@@ -844,6 +844,54 @@ static void an_acl_that_cannot_be_read(void **state)
     }
 }
 
+/* ---- a mode that cannot be given ---- */
+
+/* As vfat has it, which makes up one for all its files. MADE: that of the new one. */
+static int replace_without_modes(mode_t old, mode_t made, int error)
+{
+    struct replace replace;
+
+    make("out", OLD, old);
+    replace_init(&replace);
+    assert_int_equal(replace_open(&replace, "out", 0), 0);
+    write_to(replace.fd, NEW);
+    assert_int_equal(fchmod(replace.fd, made), 0);
+    set_fault("fchmod", 0, error);
+    return replace_commit(&replace);
+}
+
+static void a_mode_that_allows_no_more_will_do(void **state)
+{
+    static const int errors[] = {EPERM, EOPNOTSUPP, ENOSYS};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        assert_int_equal(replace_without_modes(0664, 0644, errors[i]), 0);
+        assert_int_equal(fault.count, 1);
+        set_fault(NULL, 0, 0);
+        assert_holds("out", NEW);
+        assert_int_equal(mode_of("out"), 0644);
+        assert_int_equal(names_in("."), 1);
+        assert_int_equal(unlink("out"), 0);
+    }
+}
+
+static void a_mode_that_allows_more_will_not_do(void **state)
+{
+    static const mode_t modes[] = {0755, 0644, 0660, 04600};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        assert_int_equal(replace_without_modes(0640, modes[i], EPERM), -1);
+        assert_int_equal(errno, EPERM);
+        set_fault(NULL, 0, 0);
+        assert_holds("out", OLD);
+        assert_int_equal(mode_of("out"), 0640);
+        assert_int_equal(names_in("."), 1);
+        assert_int_equal(unlink("out"), 0);
+    }
+}
+
 /* ---- in place, at the end, and not at all ---- */
 
 static void in_place_the_file_is_the_same(void **state)
@@ -1047,8 +1095,8 @@ static void whatever_fails_harms_nothing(void **state)
         {"fstat", 1, EIO, 0},
         {"kernel_acl_get", 0, EIO, 0},
         {"kernel_acl_set", 0, ENOSPC, 0},
-        {"fchmod", 0, EPERM, 0},
         {"fchmod", 0, EIO, 0},
+        {"fchmod", 0, EROFS, 0},
         {"fsync", 0, EIO, REPLACE_SYNC},
         {"fsync", 0, ENOSPC, REPLACE_SYNC},
         {"close", 0, EDQUOT, 0},
@@ -1234,6 +1282,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_file_inherits, begin, end),
         cmocka_unit_test_setup_teardown(in_place_the_acl_stays, begin, end),
         cmocka_unit_test_setup_teardown(an_acl_that_cannot_be_read, begin, end),
+        cmocka_unit_test_setup_teardown(a_mode_that_allows_no_more_will_do, begin, end),
+        cmocka_unit_test_setup_teardown(a_mode_that_allows_more_will_not_do, begin, end),
         cmocka_unit_test_setup_teardown(in_place_the_file_is_the_same, begin, end),
         cmocka_unit_test_setup_teardown(giving_up_in_place_leaves_what_was_written, begin, end),
         cmocka_unit_test_setup_teardown(at_the_end, begin, end),
