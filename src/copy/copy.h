@@ -57,7 +57,8 @@ enum copy_event_kind {
     COPY_OPENED, /* both ends of a stream are open */
     COPY_WAITS,  /* name, why: an end takes its time to open: a client or reader is to come */
     COPY_DONE,   /* it is complete, under its name */
-    COPY_SOURCE_FAILED, /* name, error, why */
+    COPY_SOURCE_FAILED, /* name, error, why; ECANCELED: of each destination behind one that has
+                           been told */
     COPY_DEST_FAILED,
     COPY_DETACHED, /* name: a destination; it took nothing for too long, or its queue was full */
     COPY_DROPPED,  /* at its end: bytes, and for a merge lines, that were dropped; name is the

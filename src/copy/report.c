@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -77,6 +78,8 @@ void report_text(const struct copy_event *event, struct text *text)
 {
     if (event->kind == COPY_OPENED || event->kind == COPY_DONE || event->kind == COPY_ENDED)
         return;
+    if (event->error == ECANCELED)
+        return; /* why, was told before */
     if (event->name)
         text_add(text, "%s: ", event->name);
     add_news(event, text);

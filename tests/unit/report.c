@@ -84,6 +84,8 @@ static void losses_are_counted(void **state)
     assert_string_equal(text_of(&event), "out: detached: it took nothing for too long");
     event.why = "its queue was full";
     assert_string_equal(text_of(&event), "out: detached: its queue was full");
+    event = (struct copy_event){.kind = COPY_SOURCE_FAILED, .name = "in", .error = ECANCELED};
+    assert_string_equal(text_of(&event), ""); /* of each destination of a source that failed */
     event = (struct copy_event){.kind = COPY_WAITS, .name = "fifo", .why = "waiting for a reader"};
     assert_string_equal(text_of(&event), "fifo: waiting for a reader");
 }
