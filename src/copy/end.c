@@ -107,6 +107,41 @@ static void end_succeed(struct end *end, int fd, enum end_kind kind, bool is_our
     deferred_call(&end->tell);
 }
 
+/* ---- names ---- */
+
+/* TEXT, behind START where it begins with that. */
+static const char *without(const char *text, const char *start)
+{
+    size_t n = strlen(start);
+
+    return strncmp(text, start, n) == 0 ? text + n : text;
+}
+
+/* What is behind the colon of WHY, where NAME is before it; or WHY. */
+static const char *without_name(const char *why, const char *name)
+{
+    const char *rest = without(why, name);
+
+    return rest != why && strncmp(rest, ": ", 2) == 0 ? rest + 2 : why;
+}
+
+/* Returns WHY without the name of the place, which is told with it: "tcp:127.0.0.1:9: Connection
+ * refused". An address that it was not given by is news. */
+static const char *end_news(const struct end *end, const char *why)
+{
+    static const char *const schemes[] = {
+        [PLACE_CONNECT] = "tcp:", [PLACE_LISTEN] = "tcp-listen:", [PLACE_FD] = ""};
+    const struct place *place = end->place;
+    const char *news;
+
+    if (place->kind == PLACE_PATH)
+        return without_name(without(why, "unix:"), place->text);
+    if (place->target.is_unix)
+        return without_name(why, place->text);
+    news = without_name(why, without(place->text, schemes[place->kind]));
+    return news != why ? news : without_name(why, place->target.host);
+}
+
 /* ---- files ---- */
 
 static int64_t device_length(int fd, int64_t start)
@@ -187,7 +222,8 @@ static void end_on_connect(void *owner, const struct connect_outcome *outcome)
     if (outcome->result == CONNECT_DONE)
         end_succeed(end, outcome->fd, END_SOCKET, true);
     else
-        end_fail(end, outcome->error ? outcome->error : EHOSTUNREACH, "%s", outcome->why);
+        end_fail(end, outcome->error ? outcome->error : EHOSTUNREACH, "%s",
+                 end_news(end, outcome->why));
 }
 
 static void end_connect(struct end *end, const struct target *target)
@@ -268,11 +304,20 @@ static int end_try_listen(struct end *end, const struct address addresses[2], in
     return listens ? 0 : -1;
 }
 
+static void end_fail_to_listen(struct end *end, int error, const struct address *address)
+{
+    char where[ADDRESS_TEXT];
+    char why[ADDRESS_TEXT + 100];
+
+    address_format(address, where);
+    snprintf(why, sizeof why, "%s: %s", where, strerror(error));
+    end_fail(end, error, "%s", end_news(end, why));
+}
+
 static void end_listen(struct end *end)
 {
     struct address addresses[2];
     struct address failed;
-    char where[ADDRESS_TEXT];
     int count = place_listen_addresses(end->place, addresses);
     int picks = count > 1 && address_port(&addresses[0]) == 0 ? END_PICKS : 1;
 
@@ -285,8 +330,7 @@ static void end_listen(struct end *end)
 
         if (error == EADDRINUSE && --picks > 0)
             continue;
-        address_format(&failed, where);
-        end_fail(end, error, "%.200s: %s", where, strerror(error));
+        end_fail_to_listen(end, error, &failed);
         return;
     }
 }
@@ -365,7 +409,7 @@ static void end_open_path(struct end *end)
         else
             end_open_replace(end);
     } else if (S_ISDIR(status.st_mode))
-        end_fail_as(end, EISDIR);
+        end_fail(end, EISDIR, "%s%s", strerror(EISDIR), end->is_source ? "" : ": write DIR/NAME");
     else if (S_ISSOCK(status.st_mode))
         end_connect_path(end);
     else if (S_ISREG(status.st_mode) && !end->is_source)
@@ -386,11 +430,12 @@ static void end_on_retry(void *owner)
 
 /* ---- by its descriptor ---- */
 
-static const char *end_fd_name(const struct end *end)
+/* What "-" is, that stands for one of two. */
+static const char *end_subject(const struct end *end)
 {
     if (strcmp(end->place->text, "-") != 0)
-        return end->place->text;
-    return end->is_source ? "standard input" : "standard output";
+        return "";
+    return end->is_source ? "standard input is " : "standard output is ";
 }
 
 static bool has_direction(int flags, bool is_source)
@@ -496,9 +541,9 @@ static void end_open_fd(struct end *end)
     struct stat status;
 
     if (flags < 0)
-        end_fail(end, errno, "%s is not open", end_fd_name(end));
+        end_fail(end, errno, "%snot open", end_subject(end));
     else if (!has_direction(flags, end->is_source))
-        end_fail(end, EBADF, "%s is not open for %s", end_fd_name(end),
+        end_fail(end, EBADF, "%snot open for %s", end_subject(end),
                  end->is_source ? "reading" : "writing");
     else if (fstat(fd, &status) < 0)
         end_fail_as(end, errno);
@@ -576,7 +621,7 @@ void end_describe(const struct end *end, char *bytes, size_t size)
     if (end->connector)
         connect_describe(end->connector, bytes, size);
     else if (timer_is_set(&end->retry))
-        text_add(&text, "waiting for a reader of %s", end->place->text);
+        text_add(&text, "waiting for a reader");
     for (int i = 0; i < 2; i++) {
         if (!watch_is_started(&end->listeners[i].watch))
             continue;

@@ -30,7 +30,8 @@ enum end_kind {
                           the poller says it is ready, and nothing else */
 };
 
-/* ERROR is 0, or an errno with WHY, a text for a person, valid during the call. */
+/* ERROR is 0, or an errno with WHY, a text for a person to whom the place is named before it, valid
+ * during the call. */
 typedef void end_fn(void *owner, int error, const char *why);
 
 /* What is known of a peer that has not got all yet. */
@@ -79,7 +80,7 @@ void end_init(struct end *end, struct loop *loop, bool is_source, end_fn *on_ope
 void end_open(struct end *end, const struct place *place, unsigned flags);
 
 /* Writes what it waits for while it opens, for a person: "waiting for a client at 127.0.0.1:41231",
- * the real port where 0 was asked for, "waiting for a reader of fifo", or as connect_describe;
+ * the real port where 0 was asked for, "waiting for a reader", or as connect_describe;
  * nothing where it waits for nothing. */
 void end_describe(const struct end *end, char *text, size_t size);
 

@@ -164,8 +164,8 @@ static void descriptors_that_are_closed_are_named(void **state)
     enter_folder();
     kit_end_saying(in_shell("exec \"$0\" -q - out <&-"), 4, "standard input is not open");
     kit_end_saying(in_shell("exec \"$0\" -q a - >&-"), 8, "standard output is not open");
-    kit_end_saying(in_shell("exec 4<&- 4>&-; exec \"$0\" -q a fd:4"), 8, "fd:4 is not open");
-    kit_end_saying(in_shell("exec 3<&-; exec \"$0\" -q fd:3 out"), 4, "fd:3 is not open");
+    kit_end_saying(in_shell("exec 4<&- 4>&-; exec \"$0\" -q a fd:4"), 8, "fd:4: not open");
+    kit_end_saying(in_shell("exec 3<&-; exec \"$0\" -q fd:3 out"), 4, "fd:3: not open");
     assert_nothing_is_made();
 }
 
