@@ -61,10 +61,10 @@ static enum move_result fail(struct move *move, enum move_result result, int err
     return result;
 }
 
-static void count(struct move *move, ssize_t n)
+static void count(struct move *move, uint64_t n)
 {
     move->is_hole_last = false;
-    atomic_fetch_add_explicit(&move->copied, (uint64_t)n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&move->copied, n, memory_order_relaxed);
 }
 
 /* Goes on with the buffer, for good. */
@@ -113,7 +113,7 @@ static enum move_result blocker(const struct move *move)
 static enum move_result take(struct move *move, ssize_t moved, size_t n)
 {
     if (moved > 0) {
-        count(move, moved);
+        count(move, (uint64_t)moved);
         return (size_t)moved < n ? move->short_means : MOVE_MORE;
     }
     if (moved == 0 && move->source->kind == END_FILE)
@@ -186,7 +186,7 @@ static enum move_result drain_pipe(struct move *move, size_t n)
     if (put == 0)
         return go_plainly(move);
     move->piped -= (size_t)put;
-    count(move, put);
+    count(move, (uint64_t)put);
     return MOVE_MORE;
 }
 
@@ -306,7 +306,7 @@ static enum move_result drain_buffer(struct move *move, size_t n)
     if (put <= 0)
         return fail(move, MOVE_DEST_FAILED, put < 0 ? errno : ENOSPC);
     move->begin += (size_t)put;
-    count(move, put);
+    count(move, (uint64_t)put);
     return move->begin == move->end && move->is_source_empty ? MOVE_WAITS_SOURCE : MOVE_MORE;
 }
 
@@ -346,12 +346,16 @@ static void look_ahead(struct move *move)
     move->data_end = hole >= 0 ? hole : size;
 }
 
-static enum move_result skip_hole(struct move *move, size_t n)
+/* All of it, however large: it is a single call. */
+static enum move_result skip_hole(struct move *move)
 {
+    int64_t n = move->hole_end - move->offset;
+
     if (lseek(move->dest->fd, (off_t)n, SEEK_CUR) < 0)
         return fail(move, MOVE_DEST_FAILED, errno == EINVAL ? EFBIG : errno);
-    move->offset += (int64_t)n;
-    count(move, (ssize_t)n);
+    move->offset += n;
+    move->skipped += (uint64_t)n;
+    count(move, (uint64_t)n);
     move->is_hole_last = true;
     return MOVE_MORE;
 }
@@ -394,7 +398,7 @@ static enum move_result try_file(struct move *move, size_t n)
     if (move->offset >= move->data_end)
         look_ahead(move);
     if (move->offset < move->hole_end)
-        return skip_hole(move, smaller(n, (uint64_t)(move->hole_end - move->offset)));
+        return skip_hole(move);
     if (move->offset < move->data_end)
         return try_way(move, smaller(n, (uint64_t)(move->data_end - move->offset)));
     return by_buffer(move, n);
@@ -435,14 +439,14 @@ static void pause_for_file(const struct move *move, enum move_result result)
 
 enum move_result move_step(struct move *move, uint64_t budget)
 {
-    uint64_t before = atomic_load(&move->copied);
+    uint64_t before = atomic_load(&move->copied) - move->skipped;
     enum move_result result = MOVE_MORE;
     uint64_t done = 0;
 
     assert(budget > 0);
     while (result == MOVE_MORE && done < budget && !atomic_load(&move->is_stopped)) {
         result = move_once(move, budget - done);
-        done = atomic_load(&move->copied) - before;
+        done = atomic_load(&move->copied) - move->skipped - before;
     }
     if (waits_for_file(move, result)) {
         pause_for_file(move, result);

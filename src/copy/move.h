@@ -41,6 +41,7 @@ struct move {
     const struct end *dest;
     enum move_way way;
     _Atomic uint64_t copied; /* bytes written, holes included: any thread may read it */
+    uint64_t skipped;        /* of these, in holes, which use up no budget; not during a step */
     _Atomic bool is_stopped; /* any thread may set it: move_step returns MOVE_MORE soon */
     int64_t offset;          /* of a file that is read: where reading has come to */
     int64_t hole_end;        /* ... up to where it is known to hold nothing */
@@ -75,11 +76,11 @@ void move_for_changing(struct move *move);
 /* Frees what it needed. The ends are the caller's. */
 void move_fini(struct move *move);
 
-/* Moves up to BUDGET bytes, at least 1, without waiting for anything but a disk. Where it says
- * WAITS, the next step is made when the poller has said that this end is ready: END_CAREFUL relies
- * on it. END_FILE is never waited for in that way: one that says EAGAIN makes the step take up to
- * 0.1 s, and MORE may have moved less than BUDGET then. After an error copied is exact, what was
- * read is kept, and a further step goes on. */
+/* Moves up to BUDGET bytes, at least 1, and any holes between them, without waiting for anything
+ * but a disk. Where it says WAITS, the next step is made when the poller has said that this end is
+ * ready: END_CAREFUL relies on it. END_FILE is never waited for in that way: one that says EAGAIN
+ * makes the step take up to 0.1 s, and MORE may have moved less than BUDGET then. After an error
+ * copied is exact, what was read is kept, and a further step goes on. */
 enum move_result move_step(struct move *move, uint64_t budget);
 
 /* Goes on behind an end that has turned out to be none: a file that grows. Where the source was cut

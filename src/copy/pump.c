@@ -90,6 +90,7 @@ static void pump_take(struct pump *pump, uint64_t n)
 {
     pump->budget = n;
     pump->before = pump_copied(pump);
+    pump->skipped = pump->move.skipped;
     limit_take(&pump->limit, n);
     if (pump->options.total)
         limit_take(pump->options.total, n);
@@ -98,7 +99,8 @@ static void pump_take(struct pump *pump, uint64_t n)
 
 static void pump_give_back(struct pump *pump)
 {
-    uint64_t unused = pump->budget - (pump_copied(pump) - pump->before);
+    uint64_t holes = pump->move.skipped - pump->skipped;
+    uint64_t unused = pump->budget - (pump_copied(pump) - pump->before - holes);
 
     limit_give_back(&pump->limit, unused);
     if (pump->options.total)
@@ -367,7 +369,7 @@ int pump_start(struct pump *pump, struct end *source, struct end *dest,
     pump->source = source;
     pump->dest = dest;
     pump->options = *options;
-    pump->before = pump->budget = 0;
+    pump->before = pump->budget = pump->skipped = 0;
     limit_init(&pump->limit, options->rate, loop_now(pump->loop));
     move_init(&pump->move, source, dest, options->buffer ? options->buffer : MOVE_BUFFER_SIZE);
     if (options->rests_at_end)

@@ -48,7 +48,8 @@ struct pump {
     struct move move;
     enum move_result result; /* of the step that the crew made */
     uint64_t budget;         /* of the last step, taken from the limits */
-    uint64_t before;         /* bytes copied before it */
+    uint64_t before;         /* bytes copied before it ... */
+    uint64_t skipped;        /* ... and of these, in holes */
     int64_t since;           /* what pump_stalled_since returns */
     struct limit limit;
     struct loop_link turn; /* in the queue of a limit that is shared */

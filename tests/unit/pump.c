@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "copy/kernel.h"
 #include "copy/pump.h"
 #include "kit/fake.h"
 #include "kit/kit.h"
@@ -376,6 +377,33 @@ static void file_to_file(void **state)
     while (drain(&fixture))
         continue;
     assert_copied(&fixture, 700001);
+    end(&fixture);
+}
+
+/* It is neither copied nor limited, however large. */
+static void a_hole_costs_nothing(void **state)
+{
+    static const int64_t hole = INT64_C(1) << 40;
+    static const uint64_t rate = 100000;
+    struct fixture fixture;
+    char last;
+
+    begin(&fixture, state);
+    from_file(&fixture, 1000);
+    if (ftruncate(fixture.feed, hole) < 0)
+        kit_skip("this file system has no files of that size");
+    if (kernel_seek(fixture.source.fd, hole / 2, 1) != hole / 2)
+        kit_skip("this file system has no holes");
+    assert_int_equal(pwrite(fixture.feed, "x", 1, hole), 1);
+    to_file(&fixture);
+    fixture.options.rate = rate;
+    start(&fixture);
+    turns_until(fixture.loop, fixture.ends > 0);
+    assert_int_equal(fixture.result, MOVE_ENDED);
+    assert_true(pump_copied(&fixture.pump) == (uint64_t)hole + 1);
+    assert_true(fixture.pump.limit.room <= rate);
+    assert_int_equal(pread(fixture.drain, &last, 1, hole), 1);
+    assert_int_equal(last, 'x');
     end(&fixture);
 }
 
@@ -1264,6 +1292,7 @@ int main(void)
         ON_EVERY(file_to_pipe),
         ON_EVERY(socket_to_file),
         ON_EVERY(file_to_file),
+        ON(a_hole_costs_nothing, "poll"),
         ON_EVERY(nothing_at_all),
         ON_EVERY(a_fifo_without_a_writer_is_waited_for),
         ON_EVERY(one_descriptor_is_both_ends),
