@@ -22,7 +22,7 @@
 #include "kit/kit.h"
 #include "unit/turns.h"
 
-enum { PLACES = 64, EVENTS = 256, TEXT = 4096, BIG = 3 << 20 };
+enum { PLACES = 64, EVENTS = 256, TEXT = 4096, BIG = 3 << 20, LINGERS = 300000 };
 
 static struct {
     const char *folder;
@@ -594,6 +594,89 @@ static void who_waits_for_a_client_says_where(void **state)
     close_run();
 }
 
+/* Copies to a peer that has little room, until all that it has not read is in the kernel. */
+static int start_lingering(size_t size)
+{
+    struct copy_view view = {.state = COPY_OPENING};
+    int room = 16384;
+    uint16_t port;
+    int listener = kit_listen(&port);
+    int peer;
+    char text[64];
+
+    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    make_file("a", size);
+    add_file("a", true);
+    snprintf(text, sizeof text, "tcp:127.0.0.1:%u", port);
+    add_place(text, false);
+    start_pairs();
+    await_event(COPY_OPENED);
+    peer = kit_accept(listener);
+    run.descriptors += 2; /* which kit_cleanup closes */
+    turns_until(run.loop, (copy_look(run.copy, 0, &view), view.state >= COPY_FINISHING));
+    assert_int_equal(view.state, COPY_FINISHING);
+    return peer;
+}
+
+/* Returns whether there is no more. */
+static bool peer_answers(int peer, size_t *read)
+{
+    char bytes[4096];
+    ssize_t n = recv(peer, bytes, sizeof bytes, MSG_DONTWAIT);
+
+    if (n < 0)
+        assert_int_equal(errno, EAGAIN);
+    if (n <= 0)
+        return n == 0;
+    *read += (size_t)n;
+    kit_send(peer, "ack\n", 4);
+    return false;
+}
+
+static void a_peer_that_answers_gets_everything(void **state)
+{
+    size_t read = 0;
+    int peer = start_lingering(LINGERS);
+
+    (void)state;
+    turns_until(run.loop, peer_answers(peer, &read));
+    assert_int_equal(read, LINGERS);
+    assert_int_equal(shutdown(peer, SHUT_WR), 0);
+    await_end(0);
+    assert_int_equal(copy_total(run.copy), LINGERS);
+    close_run();
+}
+
+static void a_peer_that_resets_is_a_failure(void **state)
+{
+    (void)state;
+    kit_reset(start_lingering(LINGERS));
+    run.descriptors--;
+    await_end(COPY_DEST);
+    expect_event(COPY_DEST_FAILED, run.texts[1], ECONNRESET);
+    close_run();
+}
+
+static void a_peer_that_takes_nothing_is_detached(void **state)
+{
+    (void)state;
+    run.options.slow = SPLIT_DETACH;
+    run.options.detach_ns = CLOCK_MILLISECOND;
+    start_lingering(LINGERS);
+    await_end(COPY_LOST);
+    expect_event(COPY_DETACHED, run.texts[1], ETIMEDOUT);
+    close_run();
+}
+
+static void interruption_waits_for_no_peer(void **state)
+{
+    (void)state;
+    start_lingering(LINGERS);
+    copy_interrupt(run.copy);
+    await_end(COPY_INTERRUPTED);
+    close_run();
+}
+
 /* ---- fans ---- */
 
 static void fan_of_a_file_goes_at_each_ones_pace(void **state)
@@ -958,6 +1041,10 @@ int main(void)
         RUN(fifos_wait_for_descriptors),
         RUN(descriptors_that_never_come_are_not_waited_for),
         RUN(who_waits_for_a_client_says_where),
+        RUN(a_peer_that_answers_gets_everything),
+        RUN(a_peer_that_resets_is_a_failure),
+        RUN(a_peer_that_takes_nothing_is_detached),
+        RUN(interruption_waits_for_no_peer),
         RUN(fan_of_a_file_goes_at_each_ones_pace),
         RUN(fan_of_a_pipe_reaches_all),
         RUN(fan_of_a_pipe_drops),
