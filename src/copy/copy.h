@@ -60,11 +60,11 @@ enum copy_event_kind {
     COPY_SOURCE_FAILED, /* name, error, why; ECANCELED: of each destination behind one that has
                            been told */
     COPY_DEST_FAILED,
-    COPY_DETACHED, /* name: a destination; it took nothing for too long, or its queue was full */
-    COPY_DROPPED,  /* at its end: bytes, and for a merge lines, that were dropped; name is the
-                      destination, or the source of a merge */
-    COPY_CUT,      /* at its end: lines that were longer than the buffer; name: the source */
-    COPY_FILE_CUT, /* --follow: the source became shorter, and is read from its beginning */
+    COPY_DETACHED,      /* name: a destination; it took nothing for too long, or too little */
+    COPY_DROPPED,       /* at its end: bytes, and for a merge lines, that were dropped; name is the
+                           destination, or the source of a merge */
+    COPY_CUT,           /* at its end: lines that were longer than the buffer; name: the source */
+    COPY_FILE_CUT,      /* --follow: the source became shorter, and is read from its beginning */
     COPY_FILE_REPLACED, /* ... another file has its name, which is read now */
     COPY_FILE_GONE,     /* ... no file has its name; it is waited for */
     COPY_CANNOT,        /* it could not be begun: no memory, no pipe of that size */

@@ -38,7 +38,7 @@ static void lose_patience(void *owner)
 {
     struct fan_outlet *outlet = owner;
 
-    detach(outlet, ETIMEDOUT, "its queue was full before it was open");
+    detach(outlet, ETIMEDOUT, "it was not open when its queue was full");
 }
 
 /* A destination that is open and takes nothing is its pump's to notice. */
@@ -51,7 +51,7 @@ static void outlet_full(void *owner)
     if (fan->options.copy->slow != SPLIT_DETACH)
         return;
     if (patience == 0)
-        detach(outlet, ENOBUFS, "its queue was full");
+        detach(outlet, ENOBUFS, "it kept the others waiting");
     else if (stream_state(outlet->stream) == COPY_OPENING)
         timer_after(&outlet->patience, patience);
 }

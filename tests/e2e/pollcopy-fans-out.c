@@ -259,6 +259,17 @@ static void assert_says(struct fan *fan, int i, const char *text)
     assert_string_equal(kit_stderr(fan->process), said);
 }
 
+/* By its own stream or by the split, whoever looks first. */
+static void assert_detached(struct fan *fan, int i)
+{
+    const char *text = kit_stderr(fan->process);
+    char said[PATH + 100];
+
+    snprintf(said, sizeof said, "pollcopy: %s: detached: it", sink_name(i));
+    assert_memory_equal(text, said, strlen(said));
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
 static void end(struct fan *fan)
 {
     char total[64];
@@ -286,13 +297,13 @@ static void stand_and_go_on(struct fan *fan)
 }
 
 /* Three are complete, and the whole ends while it stands. */
-static void stand_and_be_detached(struct fan *fan, const char *text)
+static void stand_and_be_detached(struct fan *fan)
 {
     fan->sinks[STALLED].is_stalled = true;
     flow(fan, SIZE_MAX);
     assert_three_complete(fan);
     assert_int_equal(kit_end(fan->process), 16);
-    assert_says(fan, STALLED, text);
+    assert_detached(fan, STALLED);
     fan->sinks[STALLED].is_stalled = false;
     flow(fan, SIZE_MAX);
     assert_true(fan->sinks[STALLED].length < fan->size);
@@ -326,7 +337,7 @@ static void of_a_file_detached(void **state)
     begin(&fan, CONTENT);
     make_content_file(CONTENT);
     start(&fan, backend, "detach=0.2", name("source"));
-    stand_and_be_detached(&fan, "detached: it took nothing for too long");
+    stand_and_be_detached(&fan);
 }
 
 static void of_a_pipe_that_drops(void **state)
@@ -352,11 +363,11 @@ static void of_a_pipe_detached(void **state)
     begin(&fan, CONTENT);
     fan.lead = LEAD;
     start(&fan, backend, "detach=0", feed_fifo(&fan));
-    stand_and_be_detached(&fan, "detached: its queue was full");
+    stand_and_be_detached(&fan);
     begin(&fan, CONTENT);
     fan.lead = LEAD;
     start(&fan, backend, "detach=0.2", feed_fifo(&fan));
-    stand_and_be_detached(&fan, "detached: it took nothing for too long");
+    stand_and_be_detached(&fan);
 }
 
 /* The others wait when its queue is full, and nothing is lost. */
