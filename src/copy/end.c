@@ -176,14 +176,13 @@ static void end_succeed_with_file(struct end *end, int fd, const struct stat *st
 /* The file may be fit to be written, but a name beside it cannot be made, or not take its name. */
 static void end_fail_to_replace(struct end *end, int error)
 {
-    bool in_place = end->flags & (REPLACE_IN_PLACE | REPLACE_APPEND);
+    bool has_another_way =
+        !(end->flags & (REPLACE_IN_PLACE | REPLACE_APPEND)) && access(end->place->path, W_OK) == 0;
 
-    if (in_place || access(end->place->path, W_OK) < 0)
-        end_fail_as(end, error);
-    else if (error == EACCES)
+    if (has_another_way && error == EACCES)
         end_fail(end, error, "%s: its folder cannot be written; the file itself can, in place",
                  strerror(error));
-    else if (error == EPERM || error == EBUSY)
+    else if (has_another_way && (error == EPERM || error == EBUSY))
         end_fail(end, error,
                  "%s: no new file can take its name; the file itself can be written, in place or "
                  "at its end",

@@ -313,9 +313,8 @@ static int replace_foresee_in(const struct replace *replace, const char *folder)
         return -1;
     if (marks & KERNEL_MOUNTED)
         errno = EBUSY;
-    else if ((marks | kernel_marks(folder)) & KERNEL_FIXED)
-        errno = EPERM;
-    else if (!replace->is_new && is_others_name(replace, &status))
+    else if ((marks | kernel_marks(folder)) & KERNEL_FIXED ||
+             (!replace->is_new && is_others_name(replace, &status)))
         errno = EPERM;
     else
         return 0;
