@@ -105,21 +105,11 @@ static int socket_finish(int fd)
     return 0;
 }
 
-static int file_sync(int fd)
-{
-    int result;
-
-    do
-        result = fsync(fd);
-    while (result < 0 && errno == EINTR);
-    return result;
-}
-
 /* A shared socket is not shut: others may have more to say through it. */
 static int end_flush(const struct end *end)
 {
     if (end->kind == END_FILE && end->flags & REPLACE_SYNC)
-        return file_sync(end->fd);
+        return replace_sync(end->fd);
     if (end->kind == END_SOCKET && end->is_ours)
         return socket_finish(end->fd);
     return 0;

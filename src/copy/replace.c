@@ -465,7 +465,7 @@ static int replace_dress(const struct replace *replace)
     return replace_set_mode(replace->fd, mode);
 }
 
-static int replace_sync(int fd)
+int replace_sync(int fd)
 {
     int result;
 

@@ -70,4 +70,7 @@ char *replace_resolve(const char *path);
 /* Returns the last part of PATH: "" where it ends in a slash. */
 const char *replace_last_part(const char *path);
 
+/* fsync(2), made again where a signal has interrupted it. */
+int replace_sync(int fd);
+
 #endif
