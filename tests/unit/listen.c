@@ -176,22 +176,46 @@ static bool has_ipv6(void)
     return is_bound;
 }
 
+/* Whether nobody listens at the same port of 127.0.0.1, and we can. */
+static bool is_free_for_ipv4(void **state, const struct place *six)
+{
+    struct address address;
+    struct place four;
+    char where[40];
+    bool is_free;
+    int fd;
+
+    address_from_numeric(&address, "127.0.0.1", address_port(&six->listener.address));
+    fd = knock(&address);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || errno != ECONNREFUSED)
+        return false;
+    snprintf(where, sizeof where, "127.0.0.1:%u", address_port(&address));
+    is_free = place_try(&four, state, where) == 0;
+    if (!is_free)
+        assert_int_equal(errno, EADDRINUSE);
+    else
+        listener_close(&four.listener);
+    loop_free(four.loop);
+    return is_free;
+}
+
+/* Another program may have that port, but not each time. */
 static void ipv6_listens_for_ipv6_alone(void **state)
 {
     struct place six;
-    struct address address;
-    char where[40];
+    bool is_free = false;
 
     if (!has_ipv6())
         kit_skip("this system has no ::1");
     check_place(state, "[::1]:0");
-    place_start(&six, state, "[::]:0");
-    address_from_numeric(&address, "127.0.0.1", address_port(&six.listener.address));
-    assert_int_equal(knock(&address), -1);
-    assert_int_equal(errno, ECONNREFUSED);
-    snprintf(where, sizeof where, "127.0.0.1:%u", address_port(&address));
-    check_place(state, where);
-    place_stop(&six);
+    for (int i = 0; i < 20 && !is_free; i++) {
+        place_start(&six, state, "[::]:0");
+        is_free = is_free_for_ipv4(state, &six);
+        place_stop(&six);
+    }
+    assert_true(is_free);
 }
 
 static void a_port_that_is_taken_is_refused(void **state)
