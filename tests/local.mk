@@ -31,10 +31,7 @@ MOST_TESTS = \
 	tests/e2e/delayserver-unix-sockets \
 	tests/e2e/inspect-equals-strace \
 	tests/e2e/installed-library \
-	tests/e2e/pollcopy-fans-out \
 	tests/e2e/pollcopy-follows \
-	tests/e2e/pollcopy-merges-lines \
-	tests/e2e/pollcopy-reports \
 	tests/e2e/pollcopy-survives-faults \
 	tests/e2e/pollspin-demo \
 	tests/e2e/pollspin-keeps-turning \
@@ -50,7 +47,6 @@ MOST_TESTS = \
 	tests/e2e/sixty-clients-one-stalled \
 	tests/ui/display \
 	tests/ui/does-what-is-asked \
-	tests/ui/edits-the-line \
 	tests/ui/holds-several-targets \
 	tests/ui/plain \
 	tests/ui/pollcopy-shows-progress \
@@ -120,9 +116,13 @@ LONG_TESTS = \
 	tests/e2e/echo-returns-everything \
 	tests/e2e/pollcopy-arguments \
 	tests/e2e/pollcopy-copies-exactly \
+	tests/e2e/pollcopy-fans-out \
 	tests/e2e/pollcopy-harms-no-file \
+	tests/e2e/pollcopy-merges-lines \
+	tests/e2e/pollcopy-reports \
 	tests/e2e/print-shows-controls \
 	tests/ui/changes-the-backend \
+	tests/ui/edits-the-line \
 	tests/ui/fits-any-size \
 	tests/ui/gives-the-terminal-back \
 	tests/ui/keeps-its-memory \
