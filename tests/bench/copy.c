@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What does a copy cost, and how long does it take? pollcopy, what people use for such a thing, and
- * bare loops copy the same, taking turns in every round, so that what else happens on the machine
- * hits all alike.
+ * bare loops copy the same, all in every round and in another order each time, so that what else
+ * happens on the machine hits all alike, and so does what each leaves behind.
  *
  *     make bench                                        prints the tables that README quotes
  *     BENCH_ROUNDS=1 build/tests/bench/copy pipe        one round of one of them: pipe, pipes,
@@ -12,10 +12,9 @@
  * there are several; time is from the start of the first to the end of the last, what it takes to
  * load the program included. Both are medians; how pollcopy compares is divided round by round, and
  * the median of that. What was copied is counted: a copier that fails, or loses some, is left out,
- * as is one that is not here. One run of a bare loop goes before
- * all, so that memory which was never used, dear on a virtual machine, is not paid for by the
- * first. A source is in the page cache; a destination is removed, and what is dirty written back
- * (sync(2)), before the next begins. Nothing is asserted.
+ * as is one that is not here. A source is in the page cache; a destination is removed before it is
+ * written back, and at once, so that the next one gets the same memory: on a virtual machine what
+ * has been given back to the host takes several times as long. Nothing is asserted.
  */
 #include "config.h"
 
@@ -32,6 +31,7 @@
 
 #include "base/clock.h"
 #include "bench/copy.h"
+#include "kit/random.h"
 
 enum { ROUNDS_MAX = 25, ROUNDS = 5, COPIERS_MAX = 12 };
 
@@ -266,7 +266,6 @@ static void files_clear(const struct task *task, const struct lane *lanes)
         return;
     for (int i = 0; i < task->lanes; i++)
         unlink(lanes[i].dest);
-    sync();
 }
 
 static void run(const struct task *task, const struct copier *copier, const struct lane *lanes,
@@ -293,9 +292,23 @@ static void run(const struct task *task, const struct copier *copier, const stru
     files_clear(task, lanes);
 }
 
+/* Puts the numbers below COUNT in an order that looks random and is the same on every machine. */
+static void shuffle(int *order, int count)
+{
+    static uint32_t seed = 20261122;
+
+    for (int i = 0; i < count; i++) {
+        int j = (int)kit_random(&seed, (uint32_t)i + 1);
+
+        order[i] = order[j];
+        order[j] = i;
+    }
+}
+
 static void run_all(const struct task *task, const struct lane *lanes, struct taken *taken)
 {
     struct taken warm_up = {0};
+    int order[COPIERS_MAX] = {0};
     int count = 0;
 
     while (count < COPIERS_MAX && task->copiers[count].name)
@@ -303,13 +316,15 @@ static void run_all(const struct task *task, const struct lane *lanes, struct ta
     for (int i = 0; i < count; i++)
         taken[i].is_missing = !copier_is_here(&task->copiers[i]);
     run(task, &task->copiers[1], lanes, &warm_up, 0);
-    for (int round = 0; round < rounds; round++)
+    for (int round = 0; round < rounds; round++) {
+        shuffle(order, count);
         for (int i = 0; i < count; i++) {
-            int now = (i + round) % count;
+            struct taken *now = &taken[order[i]];
 
-            if (!taken[now].is_missing && !taken[now].has_failed)
-                run(task, &task->copiers[now], lanes, &taken[now], round);
+            if (!now->is_missing && !now->has_failed)
+                run(task, &task->copiers[order[i]], lanes, now, round);
         }
+    }
 }
 
 /* ---- the table ---- */
