@@ -16,7 +16,6 @@
 #define MERGE_H
 
 #include "copy/end.h"
-#include "copy/limit.h"
 #include "copy/split.h"
 
 struct merge_source;
