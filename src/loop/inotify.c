@@ -4,8 +4,8 @@
  *   - it takes a path, whose file may be another one by then: so the file is opened (O_PATH), and
  *     its path is that of the descriptor in /proc. Where /proc is missing the path itself has to do
  *   - it names the inode: several watches of one file get the same number, and one mask
- *   - IN_ATTRIB stands for a new mode as well as for a name that came or went: fstat(2) tells.
- * Where one came and another went, what it was opened by is " (deleted)" in /proc
+ *   - IN_ATTRIB stands for a new mode as well as for a name that came or went: fstat(2) tells;
+ *     and where one came and another went, what it was opened by is " (deleted)" in /proc
  *   - IN_DELETE_SELF comes when the last descriptor of the file has gone too. Ours would be one; so
  *     it is kept only where fstat is needed, and there the number of names says it at once
  *   - what is kept open keeps its file system from being unmounted, as with a kqueue
@@ -13,7 +13,7 @@
  *     came or went shows in the entry itself
  *   - a watch of a directory also tells of changes of what is in it: only entries count
  *   - a new time of change alone (touch -m) is IN_MODIFY, as a write is; one of reading is
- * IN_ACCESS, as a read is, of which there are too many to ask for it
+ *     IN_ACCESS, as a read is, of which there are too many to ask for it
  *
  * So what was known of a file is compared with what it is like, but only in what events have come
  * for: else a change would be told before its event, which would then stand for nothing. Then:
